@@ -1,0 +1,23 @@
+//! Compute as data: a [`Recording`] lists dispatches of [`Kernel`]s over [`Buffer`]s, and an [`Engine`] runs it.
+//!
+//! PURE. May name `value` and `crates/cpu`. Each kernel is a `.wgsl` file, a wrapper of the same name, a CPU twin
+//! and a tolerance; the table of all is [`ALL`]. [`cpu`] is the engine that runs the twins; the other one is `gpu`.
+//!
+//! **The span.** A dispatch is a one-dimensional run of `items`. An engine may cut it into spans and submit them one
+//! after the other, so that no submit is long and a cancel gets through; what a kernel computes for an item must not
+//! depend on the cut. Every kernel therefore begins with the shared file `span.wgsl` (bound by the engine, group 0,
+//! binding 0) and asks it for its item.
+
+mod buffer;
+pub mod cpu;
+mod engine;
+mod kernel;
+mod recording;
+
+pub use buffer::{Buffer, BufferId};
+pub use engine::{Control, Engine, EngineError, EngineInfo, EngineKind};
+pub use kernel::{Kernel, Tolerance, Twin, TwinArgs};
+pub use recording::{Command, Dispatch, Recording};
+
+/// Every kernel of this crate; tests validate each shader and compare each with its twin.
+pub static ALL: &[&Kernel] = &[];

@@ -1,0 +1,73 @@
+//! The world as traits: everything outside is reached through one of these, and each has an in-memory twin.
+//!
+//! PURE. May name `value` and `ids` only. The twins are in [`memory`]; the browser's are in `browser`.
+
+pub mod memory;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::ids::WorkerId;
+use crate::value::Time;
+
+/// Reads the role's monotonic clock.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> Time;
+}
+
+/// Wakes later.
+pub trait Timer {
+    /// Resolves after `delay`.
+    fn sleep(&self, delay: Duration) -> LocalBoxFuture<'static, ()>;
+
+    /// Resolves after one turn of the event loop: messages that had arrived have been handled by then.
+    fn turn(&self) -> LocalBoxFuture<'static, ()>;
+}
+
+/// Runs a future to its end beside others of the same role.
+pub trait Spawn {
+    /// Starts polling `task`; soon, never within this call.
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>);
+}
+
+/// One end of an ordered channel of byte messages between page and worker.
+pub trait Link {
+    /// Sends one message; it arrives whole, after those sent before it, or never when the other end is gone.
+    fn send(&self, message: Vec<u8>);
+}
+
+/// What a worker's end of the world tells the page.
+#[derive(Debug)]
+pub enum WorkerSignal {
+    /// A message of the worker role.
+    Message(Vec<u8>),
+    /// The worker could not be started or broke outside of a handler; the reason.
+    Broken(String),
+}
+
+/// How the page hears from a worker.
+pub type WorkerListener = Rc<dyn Fn(WorkerId, WorkerSignal)>;
+
+/// Starts and ends workers.
+pub trait Workers {
+    /// Starts a worker; its signals go to `listener`, never within this call. Dropping the link does not end it.
+    fn start(&self, worker: WorkerId, listener: WorkerListener) -> Rc<dyn Link>;
+
+    /// Ends a worker at once, whatever it does; no signal follows.
+    fn end(&self, worker: WorkerId);
+
+    /// How many processor cores the machine says it has; at least 1.
+    fn cores(&self) -> usize;
+}
+
+/// Small texts kept between visits under the app's name.
+pub trait Store {
+    /// The text under `key`, if any was kept.
+    fn get(&self, key: &str) -> Option<String>;
+
+    /// Keeps `text` under `key`; where nothing can be kept (private mode), nothing happens and the app works on.
+    fn set(&self, key: &str, text: &str);
+}

@@ -1,0 +1,63 @@
+//! Typed payloads: what components hold, what handlers take and return, what travels between page and worker.
+//!
+//! PURE. May not name any other module of ours.
+
+mod error;
+mod picture;
+mod progress;
+mod time;
+
+pub use error::{Error, ErrorKind};
+pub use picture::{Picture, PictureError};
+pub use progress::{NoteLevel, Progress};
+pub use time::Time;
+
+use serde::{Deserialize, Serialize};
+
+/// What a component holds. A component's type says which variants it takes.
+///
+/// ```
+/// use gradus::value::Value;
+/// assert_eq!(Value::Text("a cat".into()), Value::from("a cat"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    /// Nothing yet: an image that was not made, a number that was not typed.
+    #[default]
+    Null,
+    /// Text of a Textbox, a Dropdown's choice, Markdown's source.
+    Text(String),
+    /// A Number's or a Slider's value; finite.
+    Number(f64),
+    /// A Checkbox's state.
+    Bool(bool),
+    /// An Image's picture.
+    Picture(Picture),
+    /// A Gallery's pictures, first to last.
+    Gallery(Vec<Picture>),
+}
+
+impl Value {
+    /// What to call this kind of value in a message to an author.
+    ///
+    /// ```
+    /// assert_eq!(gradus::value::Value::Bool(true).kind(), "a yes or no");
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Text(_) => "a text",
+            Self::Number(_) => "a number",
+            Self::Bool(_) => "a yes or no",
+            Self::Picture(_) => "a picture",
+            Self::Gallery(_) => "pictures",
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
