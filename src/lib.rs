@@ -1,9 +1,19 @@
 //! Gradus: a Gradio-style app wholly in the visitor's browser.
 
+pub mod blocks;
 pub mod ids;
 pub mod imagegen;
 pub mod kernels;
 pub mod ports;
+pub mod runtime;
 pub mod value;
 
 pub use value::{Error, Picture};
+
+/// What an app's source needs, in one `use`.
+pub mod prelude {
+    pub use crate::blocks::{
+        Blocks, Button, Checkbox, Context, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox, Ui, Variant,
+    };
+    pub use crate::value::{Error, Picture, Progress, Value};
+}

@@ -4,7 +4,9 @@
 //! arguments, so it runs the same natively, in a page's worker and in a test. What the CPU computes is in
 //! `crates/cpu`; the kernels' shaders and wrappers are in `kernels`.
 
-use crate::value::{Error, NoteLevel, Picture, Progress};
+pub use crate::ports::Observer;
+
+use crate::value::{Error, Picture};
 
 /// How much work a picture is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,21 +69,6 @@ impl Request {
         }
         Ok(())
     }
-}
-
-/// Who watches a generator at work.
-pub trait Observer {
-    /// How far it is.
-    fn progress(&self, progress: Progress);
-
-    /// Whether a preview would be shown now; making one costs a read-back.
-    fn wants_preview(&self) -> bool;
-
-    /// The picture as it is so far, full size.
-    fn preview(&self, picture: Picture);
-
-    /// A message for the visitor.
-    fn note(&self, level: NoteLevel, text: String);
 }
 
 /// Packed RGBA words (R in the lowest byte), rows from the top, as a picture.

@@ -19,11 +19,7 @@ struct Inner {
 impl Buffer {
     /// For engines: a handle that calls `free` with its id when the last clone is dropped.
     pub fn new(id: BufferId, words: usize, free: impl Fn(BufferId) + 'static) -> Self {
-        Self(Rc::new(Inner {
-            id,
-            words,
-            free: Box::new(free),
-        }))
+        Self(Rc::new(Inner { id, words, free: Box::new(free) }))
     }
 
     /// The number inside its engine.

@@ -67,16 +67,11 @@ pub enum EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lost(why) => write!(
-                f,
-                "The GPU stopped answering ({why}). Try again; close other tabs that use the GPU."
-            ),
+            Self::Lost(why) => {
+                write!(f, "The GPU stopped answering ({why}). Try again; close other tabs that use the GPU.")
+            }
             Self::Memory { asked, most: 0 } => {
-                write!(
-                    f,
-                    "This needs {} MiB more memory than is free. Choose a smaller size.",
-                    asked >> 20
-                )
+                write!(f, "This needs {} MiB more memory than is free. Choose a smaller size.", asked >> 20)
             }
             Self::Memory { asked, most } => write!(
                 f,

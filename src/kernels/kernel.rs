@@ -66,13 +66,7 @@ impl Kernel {
     /// A kernel of 64 invocations a workgroup, without a twin.
     #[must_use]
     pub const fn new(name: &'static str, sources: &'static [&'static str]) -> Self {
-        Self {
-            name,
-            sources,
-            workgroup: 64,
-            twin: None,
-            tolerance: Tolerance::Exact,
-        }
+        Self { name, sources, workgroup: 64, twin: None, tolerance: Tolerance::Exact }
     }
 
     /// Sets the invocations of a workgroup.

@@ -45,10 +45,7 @@ impl Recording {
 
     /// Appends: write `words` into the beginning of `buffer`.
     pub fn write<T: bytemuck::NoUninit>(&mut self, buffer: &Buffer, words: &[T]) {
-        self.commands.push(Command::Write(
-            buffer.clone(),
-            to_words(bytemuck::cast_slice(words)),
-        ));
+        self.commands.push(Command::Write(buffer.clone(), to_words(bytemuck::cast_slice(words))));
     }
 
     /// Appends: set `buffer` to 0.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use crate::ids::WorkerId;
-use crate::value::Time;
+use crate::value::{NoteLevel, Picture, Progress, Time};
 
 /// Reads the role's monotonic clock.
 pub trait Clock {
@@ -70,4 +70,19 @@ pub trait Store {
 
     /// Keeps `text` under `key`; where nothing can be kept (private mode), nothing happens and the app works on.
     fn set(&self, key: &str, text: &str);
+}
+
+/// Who watches a long computation: a running job's context, or a test.
+pub trait Observer {
+    /// How far it is.
+    fn progress(&self, progress: Progress);
+
+    /// Whether a preview would be shown now; making one costs a read-back.
+    fn wants_preview(&self) -> bool;
+
+    /// The picture as it is so far, full size.
+    fn preview(&self, picture: Picture);
+
+    /// A message for the visitor.
+    fn note(&self, level: NoteLevel, text: String);
 }

@@ -34,10 +34,7 @@ impl Error {
 
     /// An error of a kind that the queue or the page treats apart.
     pub fn of(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 
     /// Which kind of failure this is.

@@ -31,16 +31,11 @@ mod pixels {
 
     use serde::{Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
-        pixels: &Arc<Vec<u8>>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(pixels: &Arc<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
         serde_bytes::serialize(pixels.as_slice(), to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Arc<Vec<u8>>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Vec<u8>>, D::Error> {
         serde_bytes::deserialize::<Vec<u8>, D>(from).map(Arc::new)
     }
 }
@@ -65,11 +60,7 @@ pub enum PictureError {
 impl fmt::Display for PictureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Size {
-                width,
-                height,
-                bytes,
-            } => write!(
+            Self::Size { width, height, bytes } => write!(
                 f,
                 "{bytes} bytes are no picture of {width}×{height} pixels: sides go from 1 to {}, with 4 bytes a pixel",
                 Picture::MAX_SIDE
@@ -95,18 +86,9 @@ impl Picture {
             && sides.contains(&height)
             && rgba.len() as u64 == u64::from(width) * u64::from(height) * 4;
         if fits {
-            Ok(Self {
-                width,
-                height,
-                rgba: Arc::new(rgba),
-                facts: Vec::new(),
-            })
+            Ok(Self { width, height, rgba: Arc::new(rgba), facts: Vec::new() })
         } else {
-            Err(PictureError::Size {
-                width,
-                height,
-                bytes: rgba.len(),
-            })
+            Err(PictureError::Size { width, height, bytes: rgba.len() })
         }
     }
 
@@ -144,10 +126,7 @@ impl Picture {
     /// The fact with this key.
     #[must_use]
     pub fn fact(&self, key: &str) -> Option<&str> {
-        self.facts
-            .iter()
-            .find(|(k, _)| k == key)
-            .map(|(_, v)| v.as_str())
+        self.facts.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
     /// Encodes as a PNG file, its facts as `iTXt` chunks.
@@ -162,9 +141,7 @@ impl Picture {
         encoder.set_depth(png::BitDepth::Eight);
         encoder.set_compression(png::Compression::Fast);
         for (key, value) in &self.facts {
-            encoder
-                .add_itxt_chunk(key.clone(), value.clone())
-                .map_err(refuse)?;
+            encoder.add_itxt_chunk(key.clone(), value.clone()).map_err(refuse)?;
         }
         let mut writer = encoder.write_header().map_err(refuse)?;
         writer.write_image_data(&self.rgba).map_err(refuse)?;
@@ -180,34 +157,21 @@ impl Picture {
     pub fn from_png(file: &[u8]) -> Result<Self, PictureError> {
         let refuse = |error: png::DecodingError| PictureError::Png(error.to_string());
         let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
-        decoder.set_transformations(
-            png::Transformations::normalize_to_color8() | png::Transformations::ALPHA,
-        );
+        decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
         let mut reader = decoder.read_info().map_err(refuse)?;
         let (width, height) = (reader.info().width, reader.info().height);
         if width > Self::MAX_SIDE || height > Self::MAX_SIDE {
-            return Err(PictureError::Size {
-                width,
-                height,
-                bytes: file.len(),
-            });
+            return Err(PictureError::Size { width, height, bytes: file.len() });
         }
-        let size = reader
-            .output_buffer_size()
-            .ok_or_else(|| PictureError::Png("too large".into()))?;
+        let size = reader.output_buffer_size().ok_or_else(|| PictureError::Png("too large".into()))?;
         let mut pixels = vec![0; size];
         let frame = reader.next_frame(&mut pixels).map_err(refuse)?;
         pixels.truncate(frame.buffer_size());
         let rgba = match frame.color_type {
             png::ColorType::Rgba => pixels,
-            png::ColorType::GrayscaleAlpha => pixels
-                .chunks_exact(2)
-                .flat_map(|p| [p[0], p[0], p[0], p[1]])
-                .collect(),
+            png::ColorType::GrayscaleAlpha => pixels.chunks_exact(2).flat_map(|p| [p[0], p[0], p[0], p[1]]).collect(),
             other => {
-                return Err(PictureError::Png(format!(
-                    "colour type {other:?} is not supported"
-                )));
+                return Err(PictureError::Png(format!("colour type {other:?} is not supported")));
             }
         };
         let mut picture = Self::from_rgba(width, height, rgba)?;
@@ -221,10 +185,6 @@ impl Picture {
 
 impl fmt::Debug for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Picture({}×{}, {:?})",
-            self.width, self.height, self.facts
-        )
+        write!(f, "Picture({}×{}, {:?})", self.width, self.height, self.facts)
     }
 }

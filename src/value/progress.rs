@@ -25,28 +25,14 @@ impl Progress {
     /// `done` of `total` steps.
     #[must_use]
     pub fn step(done: u64, total: u64) -> Self {
-        Self {
-            steps: Some((done.min(total), total)),
-            share: None,
-            unit: "steps".into(),
-            description: String::new(),
-        }
+        Self { steps: Some((done.min(total), total)), share: None, unit: "steps".into(), description: String::new() }
     }
 
     /// A share from 0 to 1; what is outside is brought to the nearer end, NaN to 0.
     #[must_use]
     pub fn fraction_of(share: f32) -> Self {
-        let share = if share.is_nan() {
-            0.0
-        } else {
-            share.clamp(0.0, 1.0)
-        };
-        Self {
-            steps: None,
-            share: Some(share),
-            unit: String::new(),
-            description: String::new(),
-        }
+        let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+        Self { steps: None, share: Some(share), unit: String::new(), description: String::new() }
     }
 
     /// Names what a step is, in the plural.
@@ -76,9 +62,7 @@ impl Progress {
     #[must_use]
     pub fn label(&self) -> String {
         match (self.steps, self.share) {
-            (Some((done, total)), _) => format!("{done}/{total} {}", self.unit)
-                .trim_end()
-                .to_owned(),
+            (Some((done, total)), _) => format!("{done}/{total} {}", self.unit).trim_end().to_owned(),
             (None, Some(share)) => format!("{:.0}%", share * 100.0),
             (None, None) => String::new(),
         }

@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((start + Duration::from_millis(2)).since(start), Duration::from_millis(2));
 /// assert_eq!(start.since(start + Duration::from_millis(2)), Duration::ZERO);
 /// ```
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Time(u64);
 
 impl Time {

@@ -1,0 +1,286 @@
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::app::{App, BuildErrors, Event, Layout, Node};
+use super::component::{ComponentSpec, Kind};
+use super::components::{Button, Checkbox, Component, Dropdown, Image, Number, Slider, Textbox};
+use super::freeze::{self, Limit, Listening};
+use super::handler::Handler;
+use super::wires::{Wire, Wires};
+use crate::ids::ComponentId;
+
+/// An app as it was described: a name, a page and its listeners.
+///
+/// ```
+/// use gradus::prelude::*;
+///
+/// async fn shout(text: String) -> String {
+///     text.to_uppercase()
+/// }
+///
+/// let app = Blocks::named("shout", |ui| {
+///     let text = ui.add(Textbox::new().label("Text"));
+///     let loud = ui.add(Textbox::new().label("Loud"));
+///     let go = ui.add(Button::new("Shout"));
+///     go.click(shout, text, loud).concurrency_count(5);
+/// })
+/// .build()
+/// .unwrap();
+/// assert_eq!(app.lanes()[0].count.unwrap().get(), 5);
+/// ```
+pub struct Blocks(Draft);
+
+pub(super) struct Draft {
+    pub(super) name: String,
+    pub(super) app: usize,
+    pub(super) components: Vec<ComponentSpec>,
+    pub(super) children: Vec<Node>,
+    pub(super) listeners: Vec<Listening>,
+    pub(super) default_limit: Limit,
+}
+
+impl Blocks {
+    /// Describes an app. The closure must do the same each time: it runs once in the page and once in each worker.
+    /// The name keys what the app keeps in the browser, and is the page's title.
+    pub fn named(name: impl Into<String>, describe: impl FnOnce(&Ui)) -> Self {
+        thread_local!(static APPS: Cell<usize> = const { Cell::new(0) });
+        let app = APPS.with(|apps| apps.replace(apps.get() + 1));
+        let ui = Ui {
+            app,
+            components: RefCell::default(),
+            open: RefCell::new(vec![Vec::new()]),
+            listeners: RefCell::default(),
+            default_limit: Cell::new(Limit::Default),
+        };
+        describe(&ui);
+        Self(Draft {
+            name: name.into(),
+            app,
+            components: ui.components.into_inner(),
+            children: ui.open.into_inner().into_iter().flatten().collect(),
+            listeners: ui.listeners.into_inner(),
+            default_limit: ui.default_limit.get(),
+        })
+    }
+
+    /// Checks everything and freezes the app.
+    ///
+    /// # Errors
+    /// All that is wrong, each with the listener's name and what to do.
+    pub fn build(self) -> Result<App, BuildErrors> {
+        freeze::freeze(self.0)
+    }
+}
+
+/// Where an app is described: adds components, opens layouts. Shared freely; nothing needs `mut`.
+pub struct Ui {
+    app: usize,
+    components: RefCell<Vec<ComponentSpec>>,
+    open: RefCell<Vec<Vec<Node>>>,
+    listeners: RefCell<Vec<Listening>>,
+    default_limit: Cell<Limit>,
+}
+
+impl Ui {
+    /// Adds a component below (in a row: beside) those before it.
+    pub fn add<C: Component>(&self, component: C) -> Handle<'_, C> {
+        let mut components = self.components.borrow_mut();
+        let id = ComponentId(u32::try_from(components.len()).unwrap_or(u32::MAX));
+        components.push(component.into_spec());
+        self.place(Node::Component(id));
+        Handle { ui: self, id, holds: PhantomData }
+    }
+
+    /// Components beside each other.
+    pub fn row<'u, R>(&'u self, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.branch(Layout::Row, "", inside)
+    }
+
+    /// Components below each other.
+    pub fn column<'u, R>(&'u self, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.branch(Layout::Column, "", inside)
+    }
+
+    /// A frame with a name around what belongs together; a region for assistive technology.
+    pub fn group<'u, R>(&'u self, label: &str, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.branch(Layout::Group, label, inside)
+    }
+
+    /// Tabs: `inside` adds them with [`Ui::tab`].
+    pub fn tabs<'u, R>(&'u self, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.branch(Layout::Tabs, "", inside)
+    }
+
+    /// One tab; belongs inside [`Ui::tabs`].
+    pub fn tab<'u, R>(&'u self, label: &str, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.branch(Layout::Tab, label, inside)
+    }
+
+    /// Components that can be folded away; folded at first.
+    pub fn accordion<'u, R>(&'u self, label: &str, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.branch(Layout::Accordion { open: false }, label, inside)
+    }
+
+    /// Components that can be folded away; open at first.
+    pub fn accordion_open<'u, R>(&'u self, label: &str, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.branch(Layout::Accordion { open: true }, label, inside)
+    }
+
+    /// Runs `handler` when the page opens.
+    pub fn load<H, I, O, In, Out, M>(&self, handler: H, inputs: I, outputs: O) -> Listener<'_>
+    where
+        I: Wires<In>,
+        O: Wires<Out>,
+        H: Handler<In, Out, M>,
+    {
+        self.listen(None, Event::Load, Listening::wire(handler, inputs, outputs))
+    }
+
+    /// The count of every lane whose listeners give none; 1 unless set, `None` is no limit.
+    pub fn default_concurrency_count(&self, count: impl Into<Option<usize>>) {
+        self.default_limit.set(count.into().map_or(Limit::None, Limit::Count));
+    }
+
+    fn branch<'u, R>(&'u self, layout: Layout, label: &str, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.open.borrow_mut().push(Vec::new());
+        let result = inside(self);
+        let children = self.open.borrow_mut().pop().unwrap_or_default();
+        self.place(Node::Branch { layout, label: label.to_owned(), children });
+        result
+    }
+
+    fn place(&self, node: Node) {
+        if let Some(children) = self.open.borrow_mut().last_mut() {
+            children.push(node);
+        }
+    }
+
+    fn listen(&self, source: Option<Wire>, event: Event, mut listening: Listening) -> Listener<'_> {
+        listening.source = source;
+        listening.event = event;
+        let mut listeners = self.listeners.borrow_mut();
+        listeners.push(listening);
+        Listener { ui: self, index: listeners.len() - 1 }
+    }
+}
+
+/// A component that was added. Copy it freely.
+pub struct Handle<'u, C> {
+    ui: &'u Ui,
+    id: ComponentId,
+    holds: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for Handle<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Handle<'_, C> {}
+
+macro_rules! event {
+    ($doc:literal, $method:ident, $event:ident: $($component:ident)+) => {$(
+        impl<'u> Handle<'u, $component> {
+            #[doc = $doc]
+            pub fn $method<H, I, O, In, Out, M>(self, handler: H, inputs: I, outputs: O) -> Listener<'u>
+            where
+                I: Wires<In>,
+                O: Wires<Out>,
+                H: Handler<In, Out, M>,
+            {
+                self.ui.listen(Some(self.wire()), Event::$event, Listening::wire(handler, inputs, outputs))
+            }
+        }
+    )+};
+}
+
+event!("Runs `handler` at each press; presses while it runs wait in its queue.", click, Click: Button);
+event!("Runs `handler` at Enter.", submit, Submit: Textbox);
+event!("Runs `handler` when the visitor changes the value.", input, Input:
+    Textbox Number Slider Checkbox Dropdown Image);
+event!("Runs `handler` when the value changes, whoever changes it.", change, Change:
+    Textbox Number Slider Checkbox Dropdown Image);
+event!("Runs `handler` when the visitor lets go.", release, Release: Slider);
+
+impl<C> Handle<'_, C> {
+    pub(super) fn wire(&self) -> Wire {
+        Wire { app: self.ui.app, component: self.id }
+    }
+}
+
+/// A listener that was added; its methods say how its jobs queue.
+#[derive(Clone, Copy)]
+pub struct Listener<'u> {
+    ui: &'u Ui,
+    index: usize,
+}
+
+impl Listener<'_> {
+    /// How many jobs of this listener run at once; 1 unless set, `None` is no limit. Among listeners that share a
+    /// [`concurrency_id`](Self::concurrency_id) the lowest number that is given counts for all.
+    pub fn concurrency_count(self, count: impl Into<Option<usize>>) -> Self {
+        let limit = count.into().map_or(Limit::None, Limit::Count);
+        self.edit(|listening| listening.limit = limit)
+    }
+
+    /// The same as [`concurrency_count`](Self::concurrency_count), by the name that Gradio gives it today.
+    pub fn concurrency_limit(self, count: impl Into<Option<usize>>) -> Self {
+        self.concurrency_count(count)
+    }
+
+    /// Shares one queue and its slots with all listeners of the same id.
+    pub fn concurrency_id(self, id: impl Into<String>) -> Self {
+        let id = id.into();
+        self.edit(|listening| listening.lane = Some(id))
+    }
+
+    /// The name by which the listener is known over builds; the function's own unless set.
+    pub fn api_name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.edit(|listening| listening.name = name)
+    }
+
+    fn edit(self, change: impl FnOnce(&mut Listening)) -> Self {
+        if let Some(listening) = self.ui.listeners.borrow_mut().get_mut(self.index) {
+            change(listening);
+        }
+        self
+    }
+}
+
+impl Listening {
+    fn wire<H, I, O, In, Out, M>(handler: H, inputs: I, outputs: O) -> Self
+    where
+        I: Wires<In>,
+        O: Wires<Out>,
+        H: Handler<In, Out, M>,
+    {
+        let handler = Rc::new(handler);
+        Self {
+            name: freeze::function_name(std::any::type_name::<H>()),
+            types: freeze::fnv(format!("{}>{}", std::any::type_name::<In>(), std::any::type_name::<Out>()).bytes()),
+            source: None,
+            event: Event::Load,
+            inputs: inputs.wires(),
+            outputs: outputs.wires(),
+            limit: Limit::Default,
+            lane: None,
+            runs: H::RUNS,
+            handler: Rc::new(move |values, context| Rc::clone(&handler).start(values, context)),
+        }
+    }
+}
+
+impl Draft {
+    pub(super) fn describe(&self, wire: Option<Wire>) -> String {
+        let spec = wire.and_then(|wire| self.components.get(wire.component.0 as usize));
+        match spec {
+            None => "the page".into(),
+            Some(spec) if spec.label.is_empty() => format!("a {}", spec.kind.name()),
+            Some(ComponentSpec { kind: Kind::Button { .. }, label, .. }) => format!("the Button {label:?}"),
+            Some(spec) => format!("the {} {:?}", spec.kind.name(), spec.label),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+use std::fmt;
+use std::rc::Rc;
+
+use crate::value::Value;
+
+/// What every component has, whatever its kind; what the page draws it from.
+#[derive(Clone, Debug)]
+pub struct ComponentSpec {
+    /// The name that visitors see and assistive technology reads; never empty once the app is built.
+    pub label: String,
+    /// A sentence of help under the label; may be empty.
+    pub info: String,
+    /// Whether it is drawn.
+    pub visible: bool,
+    /// Whether the visitor can change it; `None` until the app is built, then decided by how it is wired.
+    pub interactive: Option<bool>,
+    /// What it holds when the page opens.
+    pub value: Value,
+    /// The kind, with what only this kind has.
+    pub kind: Kind,
+    /// The author's own test of a visitor's value.
+    pub check: Option<Check>,
+}
+
+/// An author's test of a visitor's value: `Err` is the message shown at the component.
+#[derive(Clone)]
+pub struct Check(pub(super) Rc<dyn Fn(&Value) -> Result<(), String>>);
+
+impl fmt::Debug for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Check")
+    }
+}
+
+/// The kind of a component, with what only this kind has.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// One or more lines of text.
+    Textbox {
+        /// Lines shown at first; one line is an input, more are a text area.
+        lines: u32,
+        /// Lines it grows to.
+        max_lines: u32,
+        /// Grey words in an empty box.
+        placeholder: String,
+        /// Characters that are accepted, counted as Unicode scalar values.
+        max_length: Option<usize>,
+        /// The message when it is empty at a submit; `None` lets it be empty.
+        required: Option<String>,
+    },
+    /// A picture.
+    Image,
+    /// Several pictures.
+    Gallery {
+        /// Pictures side by side.
+        columns: u32,
+    },
+    /// Something to press.
+    Button {
+        /// How it looks.
+        variant: Variant,
+    },
+    /// A number typed in.
+    Number(Range),
+    /// A number chosen by a slider.
+    Slider(Range),
+    /// Yes or no.
+    Checkbox,
+    /// One of some choices.
+    Dropdown {
+        /// The choices in order; the value is one of them.
+        choices: Vec<String>,
+    },
+    /// Text with Markdown's formatting; rendered to nodes, raw HTML is shown as text.
+    Markdown,
+}
+
+/// Which numbers are accepted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The least.
+    pub minimum: Option<f64>,
+    /// The greatest.
+    pub maximum: Option<f64>,
+    /// The step between neighbours, from the least (or 0) on.
+    pub step: Option<f64>,
+    /// Whether only whole numbers are accepted.
+    pub whole: bool,
+}
+
+/// How a button looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Variant {
+    /// The one to press next.
+    Primary,
+    /// One of several.
+    #[default]
+    Secondary,
+    /// Something that ends or removes.
+    Stop,
+}
+
+impl Kind {
+    /// The name an author knows it by.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Textbox { .. } => "Textbox",
+            Self::Image => "Image",
+            Self::Gallery { .. } => "Gallery",
+            Self::Button { .. } => "Button",
+            Self::Number(_) => "Number",
+            Self::Slider(_) => "Slider",
+            Self::Checkbox => "Checkbox",
+            Self::Dropdown { .. } => "Dropdown",
+            Self::Markdown => "Markdown",
+        }
+    }
+}
+
+impl ComponentSpec {
+    pub(super) fn new(kind: Kind, value: Value) -> Self {
+        Self { label: String::new(), info: String::new(), visible: true, interactive: None, value, kind, check: None }
+    }
+
+    /// Tests a visitor's value before a listener takes it.
+    ///
+    /// # Errors
+    /// The message to show at the component: what is wrong and what to do.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let app = Blocks::named("doc", |ui| {
+    ///     ui.add(Number::new().label("Width").range(64.0, 2048.0).whole());
+    /// }).build().unwrap();
+    /// let width = &app.components()[0];
+    /// assert!(width.accept(&Value::Number(63.0)).unwrap_err().contains("64"));
+    /// assert!(width.accept(&Value::Number(64.0)).is_ok());
+    /// ```
+    pub fn accept(&self, value: &Value) -> Result<(), String> {
+        match (&self.kind, value) {
+            (Kind::Textbox { max_length, required, .. }, Value::Text(text)) => {
+                let chars = text.chars().count();
+                if let (Some(message), true) = (required, text.trim().is_empty()) {
+                    return Err(message.clone());
+                }
+                if let Some(most) = max_length.filter(|&most| chars > most) {
+                    return Err(format!("{chars} characters are too many. Shorten the text to {most}."));
+                }
+            }
+            (Kind::Number(range) | Kind::Slider(range), Value::Number(number)) => range.accept(*number)?,
+            (Kind::Number(range) | Kind::Slider(range), Value::Null) => {
+                return Err(format!("Type a number{}.", range.words()));
+            }
+            (Kind::Dropdown { choices }, Value::Text(choice)) if !choices.contains(choice) => {
+                return Err("Choose one of the list.".into());
+            }
+            (Kind::Dropdown { .. }, Value::Null) => return Err("Choose one of the list.".into()),
+            _ => {}
+        }
+        match &self.check {
+            Some(check) => (check.0)(value),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Range {
+    pub(super) const ANY: Self = Self { minimum: None, maximum: None, step: None, whole: false };
+
+    fn accept(&self, number: f64) -> Result<(), String> {
+        let low = self.minimum.is_some_and(|least| number < least);
+        let high = self.maximum.is_some_and(|most| number > most);
+        let broken = self.whole && number.fract() != 0.0;
+        if !number.is_finite() || low || high || broken {
+            let shown = if number.is_finite() { number.to_string() } else { "This".into() };
+            return Err(format!("{shown} is not accepted. Type a {}number{}.", self.adjective(), self.words()));
+        }
+        Ok(())
+    }
+
+    fn adjective(&self) -> &'static str {
+        if self.whole { "whole " } else { "" }
+    }
+
+    fn words(&self) -> String {
+        match (self.minimum, self.maximum) {
+            (Some(least), Some(most)) => format!(" from {least} to {most}"),
+            (Some(least), None) => format!(" of at least {least}"),
+            (None, Some(most)) => format!(" of at most {most}"),
+            (None, None) => String::new(),
+        }
+    }
+}

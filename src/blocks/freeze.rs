@@ -1,0 +1,291 @@
+//! From a description to a built app: every rule about lanes, names and wiring.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+
+use super::app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node};
+use super::builder::Draft;
+use super::component::Kind;
+use super::handler::{ErasedHandler, Runs};
+use super::wires::Wire;
+use crate::ids::{ComponentId, LaneId};
+use crate::value::Value;
+
+/// What an author said about a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// Nothing.
+    Default,
+    /// No limit.
+    None,
+    /// A number.
+    Count(usize),
+}
+
+/// A listener as it was described.
+pub(super) struct Listening {
+    pub(super) name: String,
+    pub(super) types: u64,
+    pub(super) source: Option<Wire>,
+    pub(super) event: Event,
+    pub(super) inputs: Vec<Wire>,
+    pub(super) outputs: Vec<Wire>,
+    pub(super) limit: Limit,
+    pub(super) lane: Option<String>,
+    pub(super) runs: Runs,
+    pub(super) handler: Rc<ErasedHandler>,
+}
+
+pub(super) fn freeze(mut draft: Draft) -> Result<App, BuildErrors> {
+    let mut errors = Vec::new();
+    let mut warnings = Vec::new();
+    if draft.name.trim().is_empty() {
+        errors.push("the app's name is empty. Name it: Blocks::named(\"my-app\", ..)".to_owned());
+    }
+    check_tabs(
+        &Node::Branch { layout: Layout::Column, label: String::new(), children: draft.children.clone() },
+        &mut errors,
+    );
+    check_components(&draft, &mut errors);
+    let names = unique_names(&draft);
+    for (listening, name) in draft.listeners.iter().zip(&names) {
+        check_listener(&draft, listening, name, &mut errors);
+    }
+    let (lanes, lane_of) = make_lanes(&draft, &names, &mut warnings);
+    if !errors.is_empty() {
+        return Err(BuildErrors(errors));
+    }
+    settle_components(&mut draft);
+    let ids = |wires: &[Wire]| wires.iter().map(|wire| wire.component).collect::<Vec<ComponentId>>();
+    let listeners: Vec<ListenerSpec> = draft
+        .listeners
+        .iter()
+        .zip(names)
+        .zip(lane_of)
+        .map(|((listening, api_name), lane)| ListenerSpec {
+            key: ListenerKey { api_name, types: listening.types },
+            source: listening.source.map(|wire| wire.component),
+            event: listening.event,
+            inputs: ids(&listening.inputs),
+            outputs: ids(&listening.outputs),
+            lane,
+            runs: listening.runs,
+            handler: Rc::clone(&listening.handler),
+        })
+        .collect();
+    let hash = shape_hash(&draft, &listeners, &lanes);
+    let root = Node::Branch { layout: Layout::Column, label: String::new(), children: draft.children };
+    Ok(App { name: draft.name, components: draft.components, listeners, lanes, root, warnings, hash })
+}
+
+fn check_tabs(node: &Node, errors: &mut Vec<String>) {
+    let Node::Branch { layout, children, .. } = node else { return };
+    for child in children {
+        let (is_tab, label) = match child {
+            Node::Branch { layout: Layout::Tab, label, .. } => (true, label.as_str()),
+            _ => (false, ""),
+        };
+        let in_tabs = *layout == Layout::Tabs;
+        if is_tab && !in_tabs {
+            errors.push(format!("the tab {label:?} stands outside of tabs. Put it inside ui.tabs(|ui| ..)"));
+        }
+        if in_tabs && !is_tab {
+            errors
+                .push("something inside ui.tabs(..) is not a tab. Put it inside ui.tab(\"Name\", |ui| ..)".to_owned());
+        }
+        if is_tab && label.trim().is_empty() {
+            errors.push("a tab has no name. Give it one: ui.tab(\"Name\", |ui| ..)".to_owned());
+        }
+        check_tabs(child, errors);
+    }
+}
+
+fn check_components(draft: &Draft, errors: &mut Vec<String>) {
+    for (spec, id) in draft.components.iter().zip(0u32..) {
+        let name = draft.describe(Some(Wire { app: draft.app, component: ComponentId(id) }));
+        let empty = matches!(spec.value, Value::Null) || matches!(&spec.value, Value::Text(text) if text.is_empty());
+        match &spec.kind {
+            Kind::Dropdown { choices } if choices.is_empty() => {
+                errors.push(format!("{name} has no choices. Give it some: Dropdown::of([..])"));
+            }
+            Kind::Slider(range)
+                if range
+                    .minimum
+                    .zip(range.maximum)
+                    .is_none_or(|(low, high)| low.is_nan() || high.is_nan() || low >= high) =>
+            {
+                errors.push(format!(
+                    "{name} has no way to slide. Give it two ends: Slider::between(low, high) with low < high"
+                ));
+            }
+            Kind::Button { .. } if spec.label.trim().is_empty() => {
+                errors.push("a Button has no text. Give it one: Button::new(\"Generate\")".to_owned());
+            }
+            Kind::Textbox { .. } | Kind::Image | Kind::Number(_) if empty => {}
+            _ => {
+                if let Err(why) = spec.accept(&spec.value) {
+                    errors.push(format!("{name} does not accept its own first value. {why}"));
+                }
+            }
+        }
+    }
+}
+
+fn check_listener(draft: &Draft, listening: &Listening, name: &str, errors: &mut Vec<String>) {
+    let listener =
+        format!("the listener {name:?} ({} of {})", listening.event.name(), draft.describe(listening.source));
+    let wires = listening.source.iter().chain(&listening.inputs).chain(&listening.outputs);
+    if wires.clone().any(|wire| wire.app != draft.app) {
+        errors
+            .push(format!("{listener} is wired to a component of another app. Wire components added by the same `ui`"));
+    }
+    if listening.limit == Limit::Count(0) {
+        errors.push(format!(
+            "{listener} has a concurrency_count of 0, so it would never run. Give at least 1, or None for no limit"
+        ));
+    }
+    if listening.lane.as_ref().is_some_and(|id| id.trim().is_empty()) {
+        errors.push(format!("{listener} has an empty concurrency_id. Give it a name, or leave it out"));
+    }
+    let mut seen = BTreeSet::new();
+    if !listening.outputs.iter().all(|wire| seen.insert(wire.component)) {
+        errors.push(format!("{listener} writes one component twice. Name each output once"));
+    }
+}
+
+/// Function names, `name_1`, `name_2` … where they repeat.
+fn unique_names(draft: &Draft) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    draft.listeners.iter().map(|listening| unique(&listening.name, &mut taken)).collect()
+}
+
+fn unique(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut name = wanted.to_owned();
+    let mut number = 1;
+    while !taken.insert(name.clone()) {
+        name = format!("{wanted}_{number}");
+        number += 1;
+    }
+    name
+}
+
+/// A lane for each `concurrency_id`, and one for each listener without.
+///
+/// The lowest explicit number of an id wins; a listener that gives none never lowers a sibling's; no limit loses to
+/// any number.
+fn make_lanes(draft: &Draft, names: &[String], warnings: &mut Vec<String>) -> (Vec<LaneSpec>, Vec<LaneId>) {
+    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, listening) in draft.listeners.iter().enumerate() {
+        if let Some(id) = &listening.lane {
+            members.entry(id).or_default().push(index);
+        }
+    }
+    let mut taken: BTreeSet<String> = members.keys().map(|&id| id.to_owned()).collect();
+    let mut lanes: Vec<LaneSpec> = Vec::new();
+    let mut lane_of_id: BTreeMap<&str, LaneId> = BTreeMap::new();
+    let mut lane_of = Vec::new();
+    for (index, listening) in draft.listeners.iter().enumerate() {
+        let next = LaneId(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
+        let lane = match &listening.lane {
+            None => {
+                let count = count_of(listening.limit, draft.default_limit);
+                lanes.push(LaneSpec { name: unique(&names[index], &mut taken), count, shared: false });
+                next
+            }
+            Some(id) => *lane_of_id.entry(id).or_insert_with(|| {
+                let siblings = &members[id.as_str()];
+                warn_of_differing(draft, names, id, siblings, warnings);
+                let count =
+                    shared_count(siblings.iter().map(|&sibling| draft.listeners[sibling].limit), draft.default_limit);
+                lanes.push(LaneSpec { name: id.clone(), count, shared: true });
+                next
+            }),
+        };
+        lane_of.push(lane);
+    }
+    (lanes, lane_of)
+}
+
+fn shared_count(limits: impl Iterator<Item = Limit> + Clone, default: Limit) -> Option<NonZeroUsize> {
+    let lowest = limits.clone().filter_map(|limit| match limit {
+        Limit::Count(count) => Some(count),
+        _ => None,
+    });
+    match lowest.min() {
+        Some(count) => NonZeroUsize::new(count),
+        None if limits.clone().any(|limit| limit == Limit::None) => None,
+        None => count_of(Limit::Default, default),
+    }
+}
+
+fn count_of(limit: Limit, default: Limit) -> Option<NonZeroUsize> {
+    match (limit, default) {
+        (Limit::Count(count), _) | (Limit::Default, Limit::Count(count)) => NonZeroUsize::new(count),
+        (Limit::None, _) | (Limit::Default, Limit::None) => None,
+        (Limit::Default, Limit::Default) => Some(NonZeroUsize::MIN),
+    }
+}
+
+fn warn_of_differing(draft: &Draft, names: &[String], id: &str, siblings: &[usize], warnings: &mut Vec<String>) {
+    let given: Vec<(usize, Limit)> = siblings
+        .iter()
+        .map(|&sibling| (sibling, draft.listeners[sibling].limit))
+        .filter(|(_, limit)| *limit != Limit::Default)
+        .collect();
+    if given.iter().any(|(_, limit)| *limit != given[0].1) {
+        let all: Vec<String> = given
+            .iter()
+            .map(|&(sibling, limit)| match limit {
+                Limit::Count(count) => format!("{} asks for {count}", names[sibling]),
+                _ => format!("{} asks for no limit", names[sibling]),
+            })
+            .collect();
+        warnings.push(format!(
+            "the listeners of concurrency_id {id:?} give differing counts ({}); the lowest number counts. Give one of them only",
+            all.join(", ")
+        ));
+    }
+}
+
+/// Labels for those without, and who can be changed by the visitor.
+fn settle_components(draft: &mut Draft) {
+    let ids = |wires: fn(&Listening) -> &Vec<Wire>| -> BTreeSet<ComponentId> {
+        draft.listeners.iter().flat_map(|listening| wires(listening)).map(|wire| wire.component).collect()
+    };
+    let (read, written) = (ids(|listening| &listening.inputs), ids(|listening| &listening.outputs));
+    for (spec, id) in draft.components.iter_mut().zip((0u32..).map(ComponentId)) {
+        if spec.label.trim().is_empty() {
+            spec.label = spec.kind.name().to_owned();
+        }
+        // A picture that nobody reads is for looking at; anything else that nobody writes is for the visitor.
+        let picture = matches!(spec.kind, Kind::Image | Kind::Gallery { .. });
+        let free = read.contains(&id) || (!written.contains(&id) && !picture);
+        spec.interactive.get_or_insert(free);
+    }
+}
+
+fn shape_hash(draft: &Draft, listeners: &[ListenerSpec], lanes: &[LaneSpec]) -> u64 {
+    let mut shape = format!("{}|{:?}|{lanes:?}", draft.name, draft.children);
+    for spec in &draft.components {
+        shape += &format!("|{:?}{:?}", spec.kind, spec.label);
+    }
+    for listener in listeners {
+        shape += &format!(
+            "|{:?}{:?}{:?}{:?}{:?}",
+            listener.key, listener.source, listener.event, listener.inputs, listener.outputs
+        );
+    }
+    fnv(shape.bytes())
+}
+
+/// The FNV-1a hash (Fowler, Noll & Vo): short, and the same in every build.
+pub(super) fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The function's own name out of its path; closures are called by what they are in.
+pub(super) fn function_name(path: &str) -> String {
+    let plain = path.split('<').next().unwrap_or(path);
+    plain.rsplit("::").find(|part| !part.is_empty() && !part.starts_with('{')).unwrap_or("listener").to_owned()
+}

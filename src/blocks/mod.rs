@@ -1,0 +1,23 @@
+//! What an author writes: [`Blocks`] describes components, layout and listeners, and freezes into an [`App`].
+//!
+//! PURE. May name `kernels`, `ports`, `value` and `ids`. Here live the description and the typed handlers; how the
+//! page draws components is in `ui`, how jobs wait is in `queue`, how handlers are driven is in `worker`.
+
+mod app;
+mod builder;
+mod component;
+mod components;
+mod context;
+mod freeze;
+mod handler;
+mod payload;
+mod wires;
+
+pub use app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node};
+pub use builder::{Blocks, Handle, Listener, Ui};
+pub use component::{Check, ComponentSpec, Kind, Range, Variant};
+pub use components::{Button, Checkbox, Component, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox};
+pub use context::{Context, Job, fit};
+pub use handler::{Call, ErasedHandler, Handler, Outcome, Returns, Runs, Yields};
+pub use payload::{Payload, Payloads};
+pub use wires::{Holds, Wire, Wired, Wires};

@@ -1,0 +1,89 @@
+//! Which components hold which types, and how a listener's inputs and outputs are wired.
+
+use super::builder::Handle;
+use super::components::{Checkbox, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox};
+use crate::ids::ComponentId;
+use crate::value::Picture;
+
+/// A component that can hold a `T`.
+#[diagnostic::on_unimplemented(
+    message = "a {Self} does not hold a `{T}`",
+    label = "the handler's type and the component's do not fit",
+    note = "change the handler's signature, or wire another component"
+)]
+pub trait Holds<T> {}
+
+macro_rules! holds {
+    ($($component:ty: $($held:ty),+;)*) => {$($(
+        impl Holds<$held> for $component {}
+        impl Holds<Option<$held>> for $component {}
+    )+)*};
+}
+
+holds! {
+    Textbox: String;
+    Dropdown: String;
+    Markdown: String;
+    Number: f64, f32, u8, u16, u32, i16, i32;
+    Slider: f64, f32, u8, u16, u32, i16, i32;
+    Checkbox: bool;
+    Image: Picture;
+    Gallery: Vec<Picture>;
+}
+
+/// A component as a listener refers to it: which app's, and which one.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    pub(super) app: usize,
+    pub(super) component: ComponentId,
+}
+
+/// A handle, a tuple of up to eight handles, or `()`: what a listener reads or writes.
+pub trait Wired {
+    /// The components in order.
+    fn wires(&self) -> Vec<Wire>;
+}
+
+/// Wiring whose components hold the tuple `V`.
+#[diagnostic::on_unimplemented(
+    message = "these components do not hold `{V}`",
+    note = "inputs and outputs are a component's handle, a tuple of up to eight handles, or ()"
+)]
+pub trait Wires<V>: Wired {}
+
+impl<C> Wired for Handle<'_, C> {
+    fn wires(&self) -> Vec<Wire> {
+        vec![self.wire()]
+    }
+}
+
+impl<C: Holds<T>, T> Wires<(T,)> for Handle<'_, C> {}
+
+impl Wired for () {
+    fn wires(&self) -> Vec<Wire> {
+        Vec::new()
+    }
+}
+
+impl Wires<()> for () {}
+
+macro_rules! tuples {
+    ($($component:ident $held:ident $index:tt),+) => {
+        impl<$($component),+> Wired for ($(Handle<'_, $component>,)+) {
+            fn wires(&self) -> Vec<Wire> {
+                vec![$(self.$index.wire()),+]
+            }
+        }
+
+        impl<$($component: Holds<$held>, $held),+> Wires<($($held,)+)> for ($(Handle<'_, $component>,)+) {}
+    };
+}
+
+tuples!(A TA 0);
+tuples!(A TA 0, B TB 1);
+tuples!(A TA 0, B TB 1, C TC 2);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7);

@@ -1,0 +1,154 @@
+//! What the page draws: plain data, made anew when something changed.
+
+use std::time::Duration;
+
+use crate::ids::{ComponentId, JobId};
+use crate::kernels::EngineInfo;
+use crate::value::{NoteLevel, Picture, Value};
+
+/// A component as it is now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ComponentView {
+    /// What it holds.
+    pub value: Value,
+    /// Rises with every change of the value that the page made by itself (a result, a partial result), so that a
+    /// view need not compare pictures, and does not write back what the visitor is typing.
+    pub version: u64,
+    /// Why the visitor's value was refused; shown at the component until the value changes.
+    pub error: Option<String>,
+    /// What the jobs that write it are at; `None` before the first.
+    pub status: Option<Status>,
+}
+
+/// The state of a job as an output shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// Which job.
+    pub job: JobId,
+    /// Where it is.
+    pub phase: Phase,
+    /// The words: "queue: 2/5 | 12.3s", "processing | 0.6/1.0s", "3/20 steps", an error's message.
+    pub text: String,
+    /// The share done of a running job, 0 to 1, where it is known.
+    pub progress: Option<f32>,
+}
+
+/// Where a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// In its lane's row.
+    Waiting,
+    /// Handed to a worker that has begun.
+    Running,
+    /// Asked to stop; its slot is not free yet.
+    Stopping,
+    /// Ended with a result.
+    Done,
+    /// Ended with an error.
+    Failed,
+    /// Ended by a cancel.
+    Cancelled,
+}
+
+/// The queue as the panel draws it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PanelView {
+    /// The lanes in the order of the app.
+    pub lanes: Vec<LaneView>,
+    /// Jobs waiting in all lanes.
+    pub waiting: usize,
+    /// Jobs running in all lanes.
+    pub running: usize,
+    /// The last few jobs that ended, newest first.
+    pub ended: Vec<EndedView>,
+    /// What computes; `None` until the worker has said.
+    pub engine: Option<EngineInfo>,
+}
+
+/// One lane: its slots side by side and the jobs that wait behind them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneView {
+    /// The `concurrency_id`, or the listener's name.
+    pub name: String,
+    /// What the listeners are called on the page ("Generate Image"), without doubles.
+    pub listeners: Vec<String>,
+    /// How many slots; `None` is no limit.
+    pub count: Option<usize>,
+    /// The jobs in slots, in the order in which they began.
+    pub busy: Vec<SlotView>,
+    /// The first waiting jobs in order.
+    pub waiting: Vec<WaitingView>,
+    /// How many more wait.
+    pub more: usize,
+}
+
+/// A job in a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotView {
+    /// Which job.
+    pub job: JobId,
+    /// What its listener is called on the page.
+    pub listener: String,
+    /// Running or Stopping.
+    pub phase: Phase,
+    /// "3/20 steps", "processing".
+    pub text: String,
+    /// The share done, 0 to 1, where it is known.
+    pub progress: Option<f32>,
+    /// Since it began.
+    pub elapsed: Duration,
+    /// Its latest partial picture, if there is one.
+    pub preview: Option<Picture>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+}
+
+/// A job that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitingView {
+    /// Which job.
+    pub job: JobId,
+    /// What its listener is called on the page.
+    pub listener: String,
+    /// 1 is next.
+    pub position: usize,
+    /// How long until it is done, where that can be estimated.
+    pub estimate: Option<Duration>,
+    /// It has a slot and waits for a worker.
+    pub starting: bool,
+}
+
+/// A job that ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndedView {
+    /// Which job.
+    pub job: JobId,
+    /// What its listener is called on the page.
+    pub listener: String,
+    /// Done, Failed or Cancelled.
+    pub phase: Phase,
+    /// How long it ran; zero when it never began.
+    pub took: Duration,
+    /// The error's message of a failed one.
+    pub error: Option<String>,
+}
+
+/// A message for the visitor, shown as a toast.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    /// How loudly.
+    pub level: NoteLevel,
+    /// The words.
+    pub text: String,
+}
+
+/// What changed since the last look.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Components with a new value, error or status.
+    pub components: Vec<ComponentId>,
+    /// The panel changed.
+    pub panel: bool,
+    /// New messages.
+    pub toasts: Vec<Toast>,
+}
