@@ -7,6 +7,8 @@ pub mod kernels;
 pub mod ports;
 pub mod runtime;
 pub mod value;
+pub mod wire;
+pub mod worker;
 
 pub use value::{Error, Picture};
 

@@ -15,9 +15,11 @@ mod kernel;
 mod recording;
 
 pub use buffer::{Buffer, BufferId};
-pub use engine::{Control, Engine, EngineError, EngineInfo, EngineKind};
+pub use engine::{Control, Engine, EngineError};
 pub use kernel::{Kernel, Tolerance, Twin, TwinArgs};
 pub use recording::{Command, Dispatch, Recording};
+
+pub use crate::value::{EngineInfo, EngineKind};
 
 /// Every kernel of this crate; tests validate each shader and compare each with its twin.
 pub static ALL: &[&Kernel] = &[];

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::{ComponentId, JobId};
-use crate::kernels::EngineInfo;
-use crate::value::{NoteLevel, Picture, Value};
+use crate::value::{EngineInfo, NoteLevel, Picture, Value};
 
 /// A component as it is now.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -2,11 +2,13 @@
 //!
 //! PURE. May not name any other module of ours.
 
+mod engine;
 mod error;
 mod picture;
 mod progress;
 mod time;
 
+pub use engine::{EngineInfo, EngineKind};
 pub use error::{Error, ErrorKind};
 pub use picture::{Picture, PictureError};
 pub use progress::{NoteLevel, Progress};
