@@ -5,6 +5,7 @@ pub mod ids;
 pub mod imagegen;
 pub mod kernels;
 pub mod ports;
+pub mod queue;
 pub mod runtime;
 pub mod value;
 pub mod wire;

@@ -124,6 +124,21 @@ impl ComponentSpec {
         Self { label: String::new(), info: String::new(), visible: true, interactive: None, value, kind, check: None }
     }
 
+    /// Whether a value is of this kind.
+    #[must_use]
+    pub fn holds(&self, value: &Value) -> bool {
+        match self.kind {
+            Kind::Textbox { .. } | Kind::Dropdown { .. } | Kind::Markdown => {
+                matches!(value, Value::Text(_) | Value::Null)
+            }
+            Kind::Number(_) | Kind::Slider(_) => matches!(value, Value::Number(_) | Value::Null),
+            Kind::Checkbox => matches!(value, Value::Bool(_) | Value::Null),
+            Kind::Image => matches!(value, Value::Picture(_) | Value::Null),
+            Kind::Gallery { .. } => matches!(value, Value::Gallery(_) | Value::Null),
+            Kind::Button { .. } => false,
+        }
+    }
+
     /// Tests a visitor's value before a listener takes it.
     ///
     /// # Errors

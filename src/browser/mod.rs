@@ -1,0 +1,71 @@
+//! The ports over the browser: clock, timers, workers, links and a small store.
+//!
+//! May name `ports`, `wire`, `value` and `ids`, and `web_sys` and its like. Holds no state of the app.
+
+mod time;
+mod workers;
+
+pub use time::{BrowserClock, BrowserSpawn, BrowserTimer};
+pub use workers::{BrowserWorkers, PageLink, listen_to_page};
+
+use crate::ports::Store;
+
+/// Which role this instance of the module plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It shows the page.
+    Page,
+    /// It runs handlers.
+    Worker,
+}
+
+/// The role of this instance: a page has a window.
+#[must_use]
+pub fn role() -> Role {
+    if web_sys::window().is_some() { Role::Page } else { Role::Worker }
+}
+
+/// The value of a parameter in the page's address.
+#[must_use]
+pub fn query(key: &str) -> Option<String> {
+    let search = web_sys::window()?.location().search().ok()?;
+    web_sys::UrlSearchParams::new_with_str(&search).ok()?.get(key)
+}
+
+/// An unforeseeable number, where jobs' random numbers begin.
+#[must_use]
+pub fn entropy() -> u64 {
+    let drawn = || (js_sys::Math::random() * 4_294_967_296.0) as u64;
+    drawn() << 32 | drawn()
+}
+
+/// `localStorage` under an app's name; where the browser refuses it, nothing is kept.
+pub struct BrowserStore {
+    prefix: String,
+}
+
+impl BrowserStore {
+    /// The store of the app with this name.
+    #[must_use]
+    pub fn new(app: &str) -> Self {
+        Self { prefix: format!("gradus/{app}/") }
+    }
+
+    fn storage() -> Option<web_sys::Storage> {
+        web_sys::window()?.local_storage().ok().flatten()
+    }
+}
+
+impl Store for BrowserStore {
+    fn get(&self, key: &str) -> Option<String> {
+        Self::storage()?.get_item(&format!("{}{key}", self.prefix)).ok().flatten()
+    }
+
+    fn set(&self, key: &str, text: &str) {
+        if let Some(storage) = Self::storage()
+            && storage.set_item(&format!("{}{key}", self.prefix), text).is_err()
+        {
+            web_sys::console::info_1(&"Gradus: the browser keeps nothing here (storage full or private mode).".into());
+        }
+    }
+}

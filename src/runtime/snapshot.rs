@@ -1,0 +1,93 @@
+//! The queue as `window.gradus.snapshot()` gives it.
+
+use super::conduct::State;
+use crate::ids::{JobId, LaneId};
+use crate::queue::{JobState, JobView};
+
+/// All lanes and all jobs that have not ended, with the last 200 that have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The lanes in the order of the app.
+    pub lanes: Vec<LaneSnapshot>,
+    /// The jobs in the order of their ids.
+    pub jobs: Vec<JobSnapshot>,
+}
+
+/// A lane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneSnapshot {
+    /// The `concurrency_id`, or the listener's name.
+    pub id: String,
+    /// How many may run at once; `None` is no limit.
+    pub count: Option<usize>,
+    /// The jobs that run, in the order in which they began.
+    pub running: Vec<JobId>,
+    /// The jobs that wait, next first.
+    pub waiting: Vec<JobId>,
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSnapshot {
+    /// Its id.
+    pub id: JobId,
+    /// Its listener's api name.
+    pub listener: String,
+    /// Its lane's id.
+    pub lane: String,
+    /// Who submitted it.
+    pub session: String,
+    /// "waiting", "running", "done", "failed" or "cancelled".
+    pub state: &'static str,
+    /// Its place among those that wait, 1 is next; `None` when it does not wait.
+    pub position: Option<usize>,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The share done, 0 to 1, where it is known.
+    pub progress: Option<f32>,
+    /// The message of a failed one.
+    pub error: Option<String>,
+}
+
+impl State {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let lanes = (0u32..).map(LaneId).zip(self.app.lanes()).map(|(id, lane)| LaneSnapshot {
+            id: lane.name.clone(),
+            count: lane.count.map(std::num::NonZeroUsize::get),
+            running: self.queue.running(id).collect(),
+            waiting: self.queue.waiting_jobs(id).collect(),
+        });
+        let lanes: Vec<LaneSnapshot> = lanes.collect();
+        let mut jobs: Vec<JobSnapshot> = self.queue.history().map(|view| self.job_snapshot(&view, None)).collect();
+        for lane in &lanes {
+            let running = lane.running.iter().map(|&job| (job, None));
+            let waiting = lane.waiting.iter().copied().zip((1..).map(Some));
+            let views = running.chain(waiting).filter_map(|(job, place)| Some((self.queue.job(job)?, place)));
+            jobs.extend(views.map(|(view, place)| self.job_snapshot(&view, place)));
+        }
+        jobs.sort_by_key(|job| job.id);
+        Snapshot { lanes, jobs }
+    }
+
+    fn job_snapshot(&self, view: &JobView<'_>, position: Option<usize>) -> JobSnapshot {
+        let listener = self.app.listener(view.listener);
+        let lane = self.app.lanes().get(view.lane.0 as usize);
+        JobSnapshot {
+            id: view.id,
+            listener: listener.map_or_else(String::new, |spec| spec.key.api_name.clone()),
+            lane: lane.map_or_else(String::new, |lane| lane.name.clone()),
+            session: view.session.to_string(),
+            state: match view.state {
+                JobState::Waiting => "waiting",
+                JobState::Running => "running",
+                JobState::Done => "done",
+                JobState::Failed => "failed",
+                JobState::Cancelled => "cancelled",
+            },
+            position,
+            attempt: view.attempt.0,
+            progress: view.progress,
+            error: view.error.map(|error| error.message().to_owned()),
+        }
+    }
+}
