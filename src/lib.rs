@@ -1,6 +1,7 @@
 //! Gradus: a Gradio-style app wholly in the visitor's browser.
 
 pub mod blocks;
+pub mod gpu;
 pub mod ids;
 pub mod imagegen;
 pub mod kernels;

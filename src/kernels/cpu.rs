@@ -1,1 +1,184 @@
 //! The engine that runs twins on the processor.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, EngineKind, Recording, TwinArgs,
+};
+
+/// What a slice aims at; with the error of the prediction it stays under the 16 ms that a cancel may wait.
+const SLICE: Duration = Duration::from_millis(8);
+
+/// Items of a kernel's first slice, before anything is known of its speed.
+const FIRST_SLICE: f64 = 512.0;
+
+/// A slice grows at most by this factor, as kernels cost differently from item to item.
+const GROWTH: f64 = 3.0;
+
+/// The most that one buffer may have: a quarter of wasm's address space.
+const MOST_WORDS: usize = 1 << 28;
+
+type Memory = Rc<RefCell<BTreeMap<BufferId, Vec<u32>>>>;
+
+/// Runs each dispatch's twin over spans of items, with a checkpoint between two spans.
+///
+/// ```
+/// use gradus::kernels::{Engine, cpu::CpuEngine};
+/// let engine = CpuEngine::new("No WebGPU here.");
+/// assert_eq!(engine.buffer("four words", 4)?.words(), 4);
+/// # Ok::<(), gradus::kernels::EngineError>(())
+/// ```
+pub struct CpuEngine {
+    info: EngineInfo,
+    memory: Memory,
+    next: Cell<u64>,
+    /// Items a slice, learned for each kernel.
+    slices: RefCell<BTreeMap<&'static str, f64>>,
+}
+
+impl CpuEngine {
+    /// An engine; `note` says in one line why the processor computes.
+    #[must_use]
+    pub fn new(note: impl Into<String>) -> Self {
+        let tier = if gradus_cpu::SIMD { "simd128" } else { "scalar" };
+        Self {
+            info: EngineInfo {
+                kind: EngineKind::Cpu,
+                name: "CPU".into(),
+                software: true,
+                tier: tier.into(),
+                note: note.into(),
+            },
+            memory: Memory::default(),
+            next: Cell::new(0),
+            slices: RefCell::default(),
+        }
+    }
+
+    async fn dispatch(&self, dispatch: &Dispatch, control: &dyn Control) -> Result<(), EngineError> {
+        let kernel = dispatch.kernel;
+        let Some(twin) = kernel.twin else { return Err(EngineError::NeedsGpu(kernel.name)) };
+        let mut first = 0;
+        while first < dispatch.items {
+            let aim = self.slices.borrow().get(kernel.name).copied().unwrap_or(FIRST_SLICE);
+            let count = (aim as u32).clamp(1, dispatch.items - first);
+            let began = control.now();
+            self.with_buffers(dispatch, |buffers| {
+                twin(TwinArgs { span: first..first + count, params: &dispatch.params, buffers });
+            })?;
+            let took = control.now().since(began);
+            // A clock of the browser may stand still for 0.1 ms, so a slice is at least that long.
+            let took = took.max(Duration::from_micros(100)).as_secs_f64();
+            let fits = f64::from(count) * SLICE.as_secs_f64() / took;
+            // A short last slice says little: it may only lower the aim by what it took.
+            let next = if f64::from(count) < aim.floor() { fits.min(aim) } else { fits.min(aim * GROWTH) };
+            self.slices.borrow_mut().insert(kernel.name, next.max(1.0));
+            first += count;
+            if took * 2.0 > SLICE.as_secs_f64() {
+                control.checkpoint().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The buffers are taken out of the memory while the twin has them, so that each can be borrowed mutably.
+    fn with_buffers(&self, dispatch: &Dispatch, act: impl FnOnce(&mut [&mut [u32]])) -> Result<(), EngineError> {
+        let mut taken: Vec<Vec<u32>> = Vec::with_capacity(dispatch.buffers.len());
+        for buffer in &dispatch.buffers {
+            match self.memory.borrow_mut().get_mut(&buffer.id()).map(std::mem::take) {
+                Some(words) if words.len() == buffer.words() => taken.push(words),
+                _ => break,
+            }
+        }
+        let whole = taken.len() == dispatch.buffers.len();
+        if whole {
+            let mut slices: Vec<&mut [u32]> = taken.iter_mut().map(Vec::as_mut_slice).collect();
+            act(&mut slices);
+        }
+        let mut memory = self.memory.borrow_mut();
+        for (buffer, words) in dispatch.buffers.iter().zip(taken) {
+            memory.insert(buffer.id(), words);
+        }
+        if whole {
+            return Ok(());
+        }
+        let why = "a buffer is bound twice, or is another engine's".to_owned();
+        Err(EngineError::Refused { kernel: dispatch.kernel.name.to_owned(), why })
+    }
+}
+
+impl Engine for CpuEngine {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn buffer(&self, _: &str, words: usize) -> Result<Buffer, EngineError> {
+        let words = words.max(1);
+        let asked = words as u64 * 4;
+        if words > MOST_WORDS {
+            return Err(EngineError::Memory { asked, most: MOST_WORDS as u64 * 4 });
+        }
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(words).map_err(|_| EngineError::Memory { asked, most: 0 })?;
+        memory.resize(words, 0);
+        let id = BufferId(self.next.replace(self.next.get() + 1));
+        self.memory.borrow_mut().insert(id, memory);
+        let all = Rc::downgrade(&self.memory);
+        Ok(Buffer::new(id, words, move |id| {
+            if let Some(all) = all.upgrade() {
+                all.borrow_mut().remove(&id);
+            }
+        }))
+    }
+
+    fn run<'a>(
+        &'a self,
+        recording: &'a Recording,
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            for command in recording.commands() {
+                match command {
+                    Command::Write(buffer, words) => {
+                        let mut memory = self.memory.borrow_mut();
+                        let to = memory.get_mut(&buffer.id()).and_then(|all| all.get_mut(..words.len()));
+                        match to {
+                            Some(to) => to.copy_from_slice(words),
+                            None => return Err(does_not_fit("write")),
+                        }
+                    }
+                    Command::Clear(buffer) => match self.memory.borrow_mut().get_mut(&buffer.id()) {
+                        Some(words) => words.fill(0),
+                        None => return Err(does_not_fit("clear")),
+                    },
+                    Command::Dispatch(dispatch) => self.dispatch(dispatch, control).await?,
+                }
+            }
+            Ok(())
+        }
+        .boxed_local()
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
+        let words = self.memory.borrow().get(&buffer.id()).cloned();
+        async move { words.ok_or_else(|| does_not_fit("read")) }.boxed_local()
+    }
+
+    fn idle(&self) -> LocalBoxFuture<'_, ()> {
+        // A dropped run stands between two slices, so nothing goes on by itself.
+        std::future::ready(()).boxed_local()
+    }
+}
+
+fn does_not_fit(what: &str) -> EngineError {
+    EngineError::Refused {
+        kernel: what.to_owned(),
+        why: "the buffer is another engine's, or has fewer words than are written".to_owned(),
+    }
+}

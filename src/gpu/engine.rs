@@ -1,0 +1,385 @@
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_channel::oneshot;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
+use super::lost::Watch;
+use super::pipelines::{FIRST_STORAGE, Pipeline, Pipelines};
+use super::submit::{Load, Speeds};
+use crate::kernels::{Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, Recording};
+
+/// Room for the spans and parameters of one submit.
+const UNIFORMS: u64 = 256 << 10;
+
+/// Workgroups in a row of the grid.
+const ROW: u32 = 65535;
+
+type Memory = Rc<RefCell<BTreeMap<BufferId, wgpu::Buffer>>>;
+type OutOfMemory = LocalBoxFuture<'static, Option<(wgpu::Error, u64)>>;
+
+/// Runs recordings on a wgpu device.
+pub struct GpuEngine {
+    info: EngineInfo,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    watch: Watch,
+    memory: Memory,
+    next: Cell<u64>,
+    pipelines: Pipelines,
+    speeds: Speeds,
+    uniforms: wgpu::Buffer,
+    align: u64,
+    /// Allocations whose success is not known yet.
+    allocating: RefCell<Vec<OutOfMemory>>,
+}
+
+/// A submit in the making.
+struct Batch {
+    encoder: wgpu::CommandEncoder,
+    load: Load,
+    uniforms: Vec<u8>,
+    names: Vec<&'static str>,
+    scope: wgpu::ErrorScopeGuard,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Span {
+    first: u32,
+    count: u32,
+    row: u32,
+    unused: u32,
+}
+
+impl GpuEngine {
+    pub(super) fn new(device: wgpu::Device, queue: wgpu::Queue, info: EngineInfo) -> Self {
+        let watch = Watch::over(&device);
+        // What no scope catches is told when the next command fails; it must not end the process.
+        device.on_uncaptured_error(Arc::new(|_| {}));
+        let align = u64::from(device.limits().min_uniform_buffer_offset_alignment).max(16);
+        let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("spans and parameters"),
+            size: UNIFORMS,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Self {
+            info,
+            device,
+            queue,
+            watch,
+            memory: Memory::default(),
+            next: Cell::new(0),
+            pipelines: Pipelines::default(),
+            speeds: Speeds::default(),
+            uniforms,
+            align,
+            allocating: RefCell::default(),
+        }
+    }
+
+    /// Loses the device: for tests, and to give back all its memory at once.
+    pub fn lose(&self) {
+        self.device.destroy();
+        self.make_progress();
+    }
+
+    /// Natively nothing calls back unless the device is polled; in the browser this does nothing.
+    fn make_progress(&self) {
+        // A failed poll means a lost device, which its callback tells.
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+    }
+
+    fn find(&self, buffer: &Buffer, what: &str) -> Result<wgpu::Buffer, EngineError> {
+        self.memory.borrow().get(&buffer.id()).cloned().ok_or_else(|| EngineError::Refused {
+            kernel: what.to_owned(),
+            why: "the buffer is another engine's".to_owned(),
+        })
+    }
+
+    fn batch(&self) -> Batch {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        Batch {
+            encoder: self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default()),
+            load: Load::default(),
+            uniforms: Vec::new(),
+            names: Vec::new(),
+            scope,
+        }
+    }
+
+    /// Submits, waits until it has been computed, and learns how long that took.
+    async fn submit(&self, batch: Batch, control: &dyn Control) -> Result<(), EngineError> {
+        if !batch.uniforms.is_empty() {
+            self.queue.write_buffer(&self.uniforms, 0, &batch.uniforms);
+        }
+        let began = control.now();
+        self.queue.submit([batch.encoder.finish()]);
+        let error = batch.scope.pop();
+        self.done().await?;
+        if let Some(error) = error.await {
+            self.watch.check()?;
+            return Err(EngineError::Refused { kernel: batch.names.join(", "), why: error.to_string() });
+        }
+        self.speeds.learn(&batch.load, control.now().since(began));
+        control.checkpoint().await;
+        Ok(())
+    }
+
+    /// Resolves when all that was submitted has been computed.
+    async fn done(&self) -> Result<(), EngineError> {
+        self.watch.check()?;
+        let (tell, done) = oneshot::channel();
+        self.queue.on_submitted_work_done(move || {
+            // The one who waited may have been cancelled.
+            let _ = tell.send(());
+        });
+        self.make_progress();
+        self.watch.unless_lost(done).await
+    }
+
+    async fn record(&self, recording: &Recording, control: &dyn Control) -> Result<(), EngineError> {
+        self.watch.check()?;
+        let allocating = self.allocating.take();
+        for allocation in allocating {
+            if let Some((_, asked)) = allocation.await {
+                return Err(EngineError::Memory { asked, most: 0 });
+            }
+        }
+        // Error scopes of different jobs must not overlap, so pipelines are made before a batch is opened.
+        let mut pipelines = Vec::new();
+        for command in recording.commands() {
+            pipelines.push(match command {
+                Command::Dispatch(dispatch) => Some(self.check(dispatch).await?),
+                _ => None,
+            });
+        }
+        let mut batch = self.batch();
+        for (command, pipeline) in recording.commands().iter().zip(pipelines) {
+            match (command, pipeline) {
+                (Command::Write(buffer, words), _) => {
+                    // A write takes effect at the next submit, before all of its commands.
+                    if !batch.load.is_empty() {
+                        self.submit(batch, control).await?;
+                        batch = self.batch();
+                    }
+                    let to = self.find(buffer, "write")?;
+                    if words.len() > buffer.words() {
+                        let why = format!("{} words do not fit into {}", words.len(), buffer.words());
+                        return Err(EngineError::Refused { kernel: "write".to_owned(), why });
+                    }
+                    self.queue.write_buffer(&to, 0, bytemuck::cast_slice(words));
+                }
+                (Command::Clear(buffer), _) => {
+                    batch.encoder.clear_buffer(&self.find(buffer, "clear")?, 0, None);
+                }
+                (Command::Dispatch(dispatch), Some(pipeline)) => {
+                    batch = self.dispatch(dispatch, &pipeline, batch, control).await?;
+                }
+                (Command::Dispatch(_), None) => {}
+            }
+        }
+        self.submit(batch, control).await
+    }
+
+    async fn check(&self, dispatch: &Dispatch) -> Result<Pipeline, EngineError> {
+        let pipeline = self.pipelines.get(&self.device, dispatch.kernel).await?;
+        let refuse = |why: String| Err(EngineError::Refused { kernel: dispatch.kernel.name.to_owned(), why });
+        if pipeline.storage != dispatch.buffers.len() {
+            let declared = pipeline.storage;
+            return refuse(format!("it declares {declared} buffers and was given {}", dispatch.buffers.len()));
+        }
+        if pipeline.has_params == dispatch.params.is_empty() {
+            return refuse("its parameters (binding 1) and those it was given do not fit".to_owned());
+        }
+        let twice =
+            |(place, buffer): (usize, &Buffer)| dispatch.buffers[..place].iter().any(|other| other.id() == buffer.id());
+        if dispatch.buffers.iter().enumerate().any(twice) {
+            return refuse("a buffer is bound twice".to_owned());
+        }
+        Ok(pipeline)
+    }
+
+    async fn dispatch(
+        &self,
+        dispatch: &Dispatch,
+        pipeline: &Pipeline,
+        mut batch: Batch,
+        control: &dyn Control,
+    ) -> Result<Batch, EngineError> {
+        let kernel = dispatch.kernel;
+        let buffers: Result<Vec<wgpu::Buffer>, EngineError> =
+            dispatch.buffers.iter().map(|buffer| self.find(buffer, kernel.name)).collect();
+        let bind_group = self.bind(pipeline, &buffers?, dispatch.params.len() as u64);
+        let size = self.slot(16) + self.slot(dispatch.params.len() as u64);
+        let most = kernel.workgroup.saturating_mul(ROW);
+        let mut first = 0;
+        while first < dispatch.items {
+            let room = batch.uniforms.len() as u64 + size <= UNIFORMS;
+            let span = if room {
+                self.speeds.next_span(&mut batch.load, kernel.name, first..dispatch.items, most)
+            } else {
+                None
+            };
+            let Some(span) = span else {
+                self.submit(batch, control).await?;
+                batch = self.batch();
+                continue;
+            };
+            first = span.end;
+            batch.names.push(kernel.name);
+            self.encode(dispatch, pipeline, &bind_group, &mut batch, span);
+        }
+        Ok(batch)
+    }
+
+    fn encode(
+        &self,
+        dispatch: &Dispatch,
+        pipeline: &Pipeline,
+        bind_group: &wgpu::BindGroup,
+        batch: &mut Batch,
+        span: Range<u32>,
+    ) {
+        let workgroup = dispatch.kernel.workgroup.max(1);
+        let count = span.end - span.start;
+        let groups = count.div_ceil(workgroup);
+        let span = Span { first: span.start, count, row: ROW.saturating_mul(workgroup), unused: 0 };
+        let mut offsets = vec![self.put(&mut batch.uniforms, bytemuck::bytes_of(&span))];
+        if pipeline.has_params {
+            offsets.push(self.put(&mut batch.uniforms, &dispatch.params));
+        }
+        let mut pass = batch.encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&pipeline.pipeline);
+        pass.set_bind_group(0, bind_group, &offsets);
+        pass.dispatch_workgroups(groups.min(ROW), groups.div_ceil(ROW), 1);
+    }
+
+    fn bind(&self, pipeline: &Pipeline, buffers: &[wgpu::Buffer], params: u64) -> wgpu::BindGroup {
+        let uniform = |size: u64| {
+            let size = std::num::NonZeroU64::new(size.next_multiple_of(16));
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.uniforms, offset: 0, size })
+        };
+        let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: uniform(16) }];
+        if pipeline.has_params {
+            entries.push(wgpu::BindGroupEntry { binding: 1, resource: uniform(params) });
+        }
+        entries.extend(
+            (FIRST_STORAGE..)
+                .zip(buffers)
+                .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }),
+        );
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.layout,
+            entries: &entries,
+        })
+    }
+
+    /// The room that so many bytes take among the uniforms.
+    fn slot(&self, bytes: u64) -> u64 {
+        bytes.next_multiple_of(self.align)
+    }
+
+    fn put(&self, uniforms: &mut Vec<u8>, bytes: &[u8]) -> u32 {
+        let offset = uniforms.len();
+        uniforms.extend_from_slice(bytes);
+        let end = self.slot(uniforms.len() as u64) as usize;
+        uniforms.resize(end, 0);
+        // Under UNIFORMS by the check before.
+        offset as u32
+    }
+}
+
+impl Engine for GpuEngine {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn buffer(&self, label: &str, words: usize) -> Result<Buffer, EngineError> {
+        self.watch.check()?;
+        let words = words.max(1);
+        let asked = words as u64 * 4;
+        let limits = self.device.limits();
+        let most = limits.max_buffer_size.min(u64::from(limits.max_storage_buffer_binding_size));
+        if asked > most {
+            return Err(EngineError::Memory { asked, most });
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: asked,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let short = scope.pop().map(move |error| error.map(|error| (error, asked)));
+        self.allocating.borrow_mut().push(short.boxed_local());
+        let id = BufferId(self.next.replace(self.next.get() + 1));
+        self.memory.borrow_mut().insert(id, made);
+        let all = Rc::downgrade(&self.memory);
+        Ok(Buffer::new(id, words, move |id| {
+            let gone = all.upgrade().and_then(|all| all.borrow_mut().remove(&id));
+            if let Some(buffer) = gone {
+                // In the browser a drop frees nothing.
+                buffer.destroy();
+            }
+        }))
+    }
+
+    fn run<'a>(
+        &'a self,
+        recording: &'a Recording,
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<(), EngineError>> {
+        self.record(recording, control).boxed_local()
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
+        async move {
+            self.watch.check()?;
+            let from = self.find(buffer, "read")?;
+            let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("read"),
+                size: from.size(),
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(&from, 0, &staging, 0, from.size());
+            self.queue.submit([encoder.finish()]);
+            let (tell, mapped) = oneshot::channel();
+            staging.map_async(wgpu::MapMode::Read, .., move |result| {
+                // The one who waited may have been cancelled.
+                let _ = tell.send(result);
+            });
+            self.make_progress();
+            let refuse = |why: String| EngineError::Refused { kernel: "read".to_owned(), why };
+            let outcome = self.watch.unless_lost(mapped).await;
+            self.watch.check()?;
+            outcome?.map_err(|error| refuse(error.to_string()))?;
+            let words = {
+                let view = staging.get_mapped_range(..).map_err(|error| refuse(error.to_string()))?;
+                bytemuck::pod_collect_to_vec(&view)
+            };
+            staging.destroy();
+            Ok(words)
+        }
+        .boxed_local()
+    }
+
+    fn idle(&self) -> LocalBoxFuture<'_, ()> {
+        // A lost device computes nothing, so an error is as good.
+        self.done().map(|_| ()).boxed_local()
+    }
+}
+
+impl Drop for GpuEngine {
+    fn drop(&mut self) {
+        self.device.destroy();
+    }
+}

@@ -1,0 +1,143 @@
+//! Cuts dispatches into spans and collects them into submits of about equal, predicted length.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+/// What a submit aims at: long enough that its overhead is small, short enough that a cancel is quick and no browser
+/// thinks the GPU hangs, also when the prediction is off by a factor of two.
+const AIM: Duration = Duration::from_millis(40);
+
+/// Items of a kernel's first submit, before anything is known of its speed.
+const FIRST_SPAN: u32 = 4096;
+
+/// Below this a measurement is mostly the overhead of submitting and waiting.
+const TELLING: Duration = Duration::from_millis(4);
+
+/// Seconds an item, learned for each kernel.
+#[derive(Default)]
+pub(super) struct Speeds {
+    seconds: RefCell<BTreeMap<&'static str, f64>>,
+}
+
+/// What a submit holds so far.
+#[derive(Default)]
+pub(super) struct Load {
+    predicted: f64,
+    kernels: Vec<&'static str>,
+    unknown: bool,
+    items: u64,
+}
+
+impl Load {
+    pub(super) fn is_empty(&self) -> bool {
+        self.kernels.is_empty()
+    }
+}
+
+impl Speeds {
+    /// The next span of `left` that the load still takes; `None` when it is full and is to be submitted first.
+    pub(super) fn next_span(
+        &self,
+        load: &mut Load,
+        kernel: &'static str,
+        left: Range<u32>,
+        most: u32,
+    ) -> Option<Range<u32>> {
+        let items = left.end - left.start;
+        let Some(seconds) = self.seconds.borrow().get(kernel).copied() else {
+            // Nothing is known: a small span in a submit of its own, to be measured.
+            if !load.is_empty() {
+                return None;
+            }
+            let count = items.min(FIRST_SPAN).min(most);
+            load.unknown = true;
+            load.kernels.push(kernel);
+            load.items = u64::from(count);
+            return Some(left.start..left.start + count);
+        };
+        if load.unknown {
+            return None;
+        }
+        let room = (AIM.as_secs_f64() - load.predicted).max(0.0);
+        let fits = (room / seconds).min(f64::from(u32::MAX)) as u32;
+        // A rest that is a little too long is not worth a submit of its own.
+        let count = if f64::from(items) <= f64::from(fits) * 1.25 { items } else { fits }.min(most);
+        // A small piece at the end of a full submit costs more than it brings.
+        if count == 0 || (!load.is_empty() && count < items && f64::from(count) < f64::from(items) * 0.1) {
+            if !load.is_empty() {
+                return None;
+            }
+        }
+        let count = count.max(1);
+        load.predicted += f64::from(count) * seconds;
+        load.kernels.push(kernel);
+        Some(left.start..left.start + count)
+    }
+
+    /// Learns from how long a submit really took.
+    pub(super) fn learn(&self, load: &Load, took: Duration) {
+        let mut seconds = self.seconds.borrow_mut();
+        let real = took.as_secs_f64();
+        if load.unknown {
+            if let Some(kernel) = load.kernels.first() {
+                seconds.insert(kernel, (real / load.items.max(1) as f64).max(1e-12));
+            }
+            return;
+        }
+        if load.predicted <= 0.0 || (took < TELLING && real > load.predicted) {
+            return;
+        }
+        // Gently, since neighbouring spans may cost very differently (sky and glass).
+        let off = (real / load.predicted).clamp(0.3, 4.0);
+        let mut seen = Vec::new();
+        for kernel in &load.kernels {
+            if !seen.contains(kernel) {
+                seen.push(kernel);
+                if let Some(seconds) = seconds.get_mut(kernel) {
+                    *seconds = (*seconds * off).max(1e-12);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_begins_small_and_grows_to_the_aim() {
+        let speeds = Speeds::default();
+        let (mut first, total, per_item) = (0, 10_000_000u32, 1e-7);
+        let mut longest: f64 = 0.0;
+        let mut submits = 0;
+        while first < total {
+            let mut load = Load::default();
+            let Some(span) = speeds.next_span(&mut load, "k", first..total, u32::MAX) else { panic!("no span") };
+            assert_eq!(span.start, first);
+            let took = f64::from(span.end - span.start) * per_item;
+            longest = longest.max(took);
+            speeds.learn(&load, Duration::from_secs_f64(took));
+            first = span.end;
+            submits += 1;
+        }
+        assert!(longest < 0.1, "a submit of {longest} s");
+        assert!(submits < 60, "{submits} submits for a second of work");
+    }
+
+    #[test]
+    fn many_small_dispatches_share_a_submit() {
+        let speeds = Speeds::default();
+        let mut load = Load::default();
+        speeds.next_span(&mut load, "k", 0..4096, u32::MAX);
+        speeds.learn(&load, Duration::from_micros(41));
+        let mut load = Load::default();
+        let mut together = 0;
+        while speeds.next_span(&mut load, "k", 0..4096, u32::MAX) == Some(0..4096) {
+            together += 1;
+        }
+        assert!((500..2000).contains(&together), "{together}");
+    }
+}
