@@ -1,3 +1,7 @@
-//! The demo page.
+//! The demo page. It sees only what any author sees.
 
-fn main() {}
+mod demo;
+
+fn main() {
+    gradus::launch(demo::app);
+}

@@ -31,7 +31,9 @@ impl Engines for BrowserEngines {
                 Ok(probe) => match probe.open().await {
                     Ok(engine) => return Ok(Rc::new(engine) as Rc<dyn Engine>),
                     Err(error) if choice == EngineChoice::Gpu => return Err(error.into()),
-                    Err(error) => format!("The GPU could not be opened, so pictures are computed on the processor: {error}"),
+                    Err(error) => {
+                        format!("The GPU could not be opened, so pictures are computed on the processor: {error}")
+                    }
                 },
                 Err(note) => note,
             };

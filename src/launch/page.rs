@@ -34,6 +34,6 @@ pub(super) fn open(blocks: Blocks) {
     let options = Options { engine, session: SessionId(1), seed: browser::entropy() };
     let runtime = Runtime::new(app, ports, options);
     javascript::install(&runtime);
-    ui::mount(runtime.clone(), ui::MountOptions::default());
+    ui::mount(&runtime);
     runtime.open();
 }

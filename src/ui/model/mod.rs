@@ -1,0 +1,6 @@
+//! Decisions of the page that need no page.
+
+pub mod arrange;
+pub mod markdown;
+pub mod style;
+pub mod words;

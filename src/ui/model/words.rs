@@ -1,0 +1,75 @@
+//! Words for times and counts.
+
+use std::time::Duration;
+
+use crate::runtime::view::{PanelView, Phase};
+
+/// "0.4 s", "12 s", "2 min 5 s": as exact as one can use it.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(gradus::ui::model::words::time(Duration::from_millis(12_600)), "13 s");
+/// ```
+#[must_use]
+pub fn time(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 9.95 {
+        format!("{seconds:.1} s")
+    } else if seconds < 59.5 {
+        format!("{seconds:.0} s")
+    } else {
+        let whole = seconds.round() as u64;
+        format!("{} min {} s", whole / 60, whole % 60)
+    }
+}
+
+/// "2 running, 3 waiting": the queue in one line.
+#[must_use]
+pub fn summary(panel: &PanelView) -> String {
+    match (panel.running, panel.waiting) {
+        (0, 0) => "Nothing to do".into(),
+        (running, 0) => format!("{running} running"),
+        (0, waiting) => format!("{waiting} waiting"),
+        (running, waiting) => format!("{running} running, {waiting} waiting"),
+    }
+}
+
+/// A phase in one word.
+#[must_use]
+pub fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "waiting",
+        Phase::Running => "running",
+        Phase::Stopping => "stopping",
+        Phase::Done => "done",
+        Phase::Failed => "failed",
+        Phase::Cancelled => "cancelled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let check = |millis, expected: &str| assert_eq!(time(Duration::from_millis(millis)), expected);
+        check(0, "0.0 s");
+        check(9_900, "9.9 s");
+        check(9_960, "10 s");
+        check(59_400, "59 s");
+        check(59_600, "1 min 0 s");
+        check(125_000, "2 min 5 s");
+    }
+
+    #[test]
+    fn summaries() {
+        let check = |running, waiting, expected: &str| {
+            assert_eq!(summary(&PanelView { running, waiting, ..PanelView::default() }), expected);
+        };
+        check(0, 0, "Nothing to do");
+        check(2, 0, "2 running");
+        check(0, 3, "3 waiting");
+        check(2, 3, "2 running, 3 waiting");
+    }
+}

@@ -1,0 +1,55 @@
+//! A picture drawn on a canvas, and saved as a file.
+
+use leptos::prelude::*;
+use wasm_bindgen::{Clamped, JsCast as _};
+
+use crate::value::Picture;
+
+/// A canvas that shows the picture, whenever there is one.
+pub(super) fn canvas(picture: Memo<Option<Picture>>, label: String, class: &'static str) -> AnyView {
+    let canvas: NodeRef<leptos::html::Canvas> = NodeRef::new();
+    Effect::new(move |_| {
+        if let (Some(canvas), Some(picture)) = (canvas.get(), picture.get()) {
+            draw(&canvas, &picture);
+        }
+    });
+    view! { <canvas node_ref=canvas class=class role="img" aria-label=label></canvas> }.into_any()
+}
+
+fn draw(canvas: &web_sys::HtmlCanvasElement, picture: &Picture) {
+    let (width, height) = (picture.width(), picture.height());
+    if (canvas.width(), canvas.height()) != (width, height) {
+        canvas.set_width(width);
+        canvas.set_height(height);
+    }
+    let context = canvas.get_context("2d").ok().flatten().and_then(|context| context.dyn_into().ok());
+    let pixels = web_sys::ImageData::new_with_u8_clamped_array_and_sh(Clamped(picture.rgba()), width, height);
+    let drawn = context
+        .zip(pixels.ok())
+        .map(|(context, pixels): (web_sys::CanvasRenderingContext2d, _)| context.put_image_data(&pixels, 0.0, 0.0));
+    if !matches!(drawn, Some(Ok(()))) {
+        web_sys::console::error_1(&"Gradus: the browser gave no memory to draw a picture.".into());
+    }
+}
+
+/// Saves the picture as a PNG file under this name.
+pub(super) fn download(picture: &Picture, name: &str) {
+    let saved = (|| {
+        let file = picture.to_png().ok()?;
+        let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(file.as_slice()));
+        let options = web_sys::BlobPropertyBag::new();
+        options.set_type("image/png");
+        let blob = web_sys::Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
+        let url = web_sys::Url::create_object_url_with_blob(&blob).ok()?;
+        let link: web_sys::HtmlAnchorElement = document().create_element("a").ok()?.dyn_into().ok()?;
+        link.set_href(&url);
+        link.set_download(name);
+        link.click();
+        // The browser has taken the address by the next turn.
+        set_timeout(move || drop(web_sys::Url::revoke_object_url(&url)), std::time::Duration::from_secs(1));
+        Some(())
+    })();
+    if saved.is_none() {
+        web_sys::console::error_1(&"Gradus: the picture could not be saved.".into());
+    }
+}

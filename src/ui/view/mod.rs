@@ -1,0 +1,86 @@
+//! The Leptos views, one file for each kind of component. They hold markup and events only.
+
+mod button;
+mod canvas;
+mod choice;
+mod component;
+mod gallery;
+mod image;
+mod layout;
+mod markdown;
+mod number;
+mod page;
+mod panel;
+mod refresh;
+mod textbox;
+mod toasts;
+
+use leptos::prelude::*;
+
+use crate::blocks::{App, BuildErrors, Event};
+use crate::ids::{ComponentId, JobId};
+use crate::runtime::Runtime;
+use crate::runtime::view::{ComponentView, PanelView, Toast};
+use crate::value::Value;
+
+/// What every view needs: where to send commands, and the signals it draws from. Copied freely.
+#[derive(Clone, Copy)]
+struct Page {
+    runtime: StoredValue<Runtime, LocalStorage>,
+    components: StoredValue<Vec<RwSignal<ComponentView>>>,
+    panel: RwSignal<PanelView>,
+    toasts: RwSignal<Vec<(usize, Toast)>>,
+}
+
+impl Page {
+    fn new(runtime: &Runtime) -> Self {
+        let ids = (0u32..).map(ComponentId).take(runtime.app().components().len());
+        let components = ids.map(|id| RwSignal::new(runtime.component(id))).collect();
+        Self {
+            runtime: StoredValue::new_local(runtime.clone()),
+            components: StoredValue::new(components),
+            panel: RwSignal::new(runtime.panel(panel::ROWS)),
+            toasts: RwSignal::new(Vec::new()),
+        }
+    }
+
+    fn app(self) -> std::rc::Rc<App> {
+        self.runtime.with_value(|runtime| std::rc::Rc::clone(runtime.app()))
+    }
+
+    fn component(self, id: ComponentId) -> RwSignal<ComponentView> {
+        // Views are made of the app's own ids, so the default is never seen.
+        self.components.with_value(|all| all.get(id.0 as usize).copied()).unwrap_or_default()
+    }
+
+    fn set(self, id: ComponentId, value: Value) {
+        self.runtime.with_value(|runtime| runtime.set_value(id, value));
+    }
+
+    fn fire(self, id: ComponentId, event: Event) {
+        self.runtime.with_value(|runtime| runtime.fire(id, event));
+    }
+
+    fn cancel(self, job: JobId) {
+        self.runtime.with_value(|runtime| runtime.cancel(job));
+    }
+}
+
+/// Shows the app in the document's body.
+pub fn mount(runtime: &Runtime) {
+    page::adopt_style();
+    document().set_title(runtime.app().name());
+    let page = Page::new(runtime);
+    refresh::follow(page, runtime);
+    leptos::mount::mount_to_body(move || page::page(page));
+}
+
+/// Shows why the app cannot be built.
+pub fn show_build_errors(errors: &BuildErrors) {
+    page::adopt_style();
+    let lines = errors.0.clone();
+    leptos::mount::mount_to_body(move || {
+        let lines: Vec<_> = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect();
+        view! { <main class="build-errors" role="alert"><h1>"This app cannot be built"</h1><ul>{lines}</ul></main> }
+    });
+}

@@ -1,0 +1,72 @@
+//! The page around the app.
+
+use leptos::ev;
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast as _, JsValue};
+
+use super::{Page, layout, panel, toasts};
+use crate::ui::model::style::SHEET;
+
+pub(super) fn page(page: Page) -> AnyView {
+    let app = page.app();
+    let title = app.name().to_owned();
+    let body = layout::node(page, app.root());
+    // Lives as long as the page.
+    let _ = window_event_listener(ev::keydown, press_generate);
+    view! {
+        <div class="page">
+            <header class="bar"><h1>{title}</h1></header>
+            <main>{body}</main>
+            {panel::panel(page)}
+            {toasts::toasts(page)}
+        </div>
+    }
+    .into_any()
+}
+
+/// Ctrl+Enter or Cmd+Enter presses the button of the region one is in, else of the tab that is shown.
+fn press_generate(event: ev::KeyboardEvent) {
+    if event.key() != "Enter" || !(event.ctrl_key() || event.meta_key()) {
+        return;
+    }
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    let region = target.and_then(|element| element.closest("[data-region]").ok().flatten());
+    let shown = || document().query_selector("[role=tabpanel]:not([hidden]), main").ok().flatten();
+    if let Some(region) = region.or_else(shown)
+        && press_first_button(&region)
+    {
+        event.prevent_default();
+    }
+}
+
+/// Presses the primary button of a region, or its first.
+pub(super) fn press_first_button(region: &web_sys::Element) -> bool {
+    let find = |selector: &str| region.query_selector(selector).ok().flatten();
+    let button = find("button.button-primary:not([disabled])").or_else(|| find("button.button:not([disabled])"));
+    match button.and_then(|button| button.dyn_into::<web_sys::HtmlElement>().ok()) {
+        Some(button) => {
+            button.click();
+            true
+        }
+        None => false,
+    }
+}
+
+/// Makes the style sheet apply: as a constructed sheet, which a strict content policy allows, else as an element.
+pub(super) fn adopt_style() {
+    if adopt_constructed().is_none()
+        && let (Ok(style), Some(head)) = (document().create_element("style"), document().head())
+    {
+        style.set_text_content(Some(SHEET));
+        // The head takes every element.
+        let _ = head.append_child(&style);
+    }
+}
+
+fn adopt_constructed() -> Option<()> {
+    let sheet = web_sys::CssStyleSheet::new().ok()?;
+    let replace = js_sys::Reflect::get(&sheet, &"replaceSync".into()).ok()?.dyn_into::<js_sys::Function>().ok()?;
+    replace.call1(&sheet, &JsValue::from_str(SHEET)).ok()?;
+    let key = JsValue::from_str("adoptedStyleSheets");
+    js_sys::Reflect::set(&document(), &key, &js_sys::Array::of1(&sheet)).ok().filter(|&set| set).map(|_| ())
+}

@@ -1,0 +1,103 @@
+//! When the page is drawn anew: at once after a quiet frame, else once with the next frame.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use leptos::prelude::*;
+
+use super::{Page, panel};
+use crate::ids::ComponentId;
+use crate::runtime::Runtime;
+use crate::runtime::view::{ComponentView, Phase};
+
+/// Less than a frame: what comes later than this after a drawing is drawn at once.
+const QUIET_MILLIS: f64 = 12.0;
+
+/// How often times are drawn while they run.
+const TICK: Duration = Duration::from_millis(100);
+
+struct Refresh {
+    page: Page,
+    runtime: Runtime,
+    drawn_at: Cell<f64>,
+    scheduled: Cell<bool>,
+    toasts_shown: Cell<usize>,
+}
+
+/// Draws what changes, as long as the page lives.
+pub(super) fn follow(page: Page, runtime: &Runtime) {
+    let refresh = Rc::new(Refresh {
+        page,
+        runtime: runtime.clone(),
+        drawn_at: Cell::new(0.0),
+        scheduled: Cell::new(false),
+        toasts_shown: Cell::new(0),
+    });
+    let listening = Rc::clone(&refresh);
+    runtime.on_change(Rc::new(move || listening.changed()));
+    let ticking = Rc::clone(&refresh);
+    // Without a timer times stand still, and all else goes on.
+    let _ = set_interval_with_handle(move || ticking.tick(), TICK);
+}
+
+fn now() -> f64 {
+    window().performance().map_or(0.0, |performance| performance.now())
+}
+
+impl Refresh {
+    fn changed(self: &Rc<Self>) {
+        if self.scheduled.get() {
+            return;
+        }
+        if now() - self.drawn_at.get() > QUIET_MILLIS {
+            self.draw();
+            return;
+        }
+        self.scheduled.set(true);
+        let later = Rc::clone(self);
+        if document().hidden() {
+            // A hidden page gets no frames.
+            set_timeout(move || later.draw(), TICK);
+        } else {
+            request_animation_frame(move || later.draw());
+        }
+    }
+
+    fn draw(&self) {
+        self.scheduled.set(false);
+        let changes = self.runtime.take_changes();
+        for id in changes.components {
+            self.page.component(id).set(self.runtime.component(id));
+        }
+        if changes.panel {
+            self.page.panel.set(self.runtime.panel(panel::ROWS));
+        }
+        if !changes.toasts.is_empty() {
+            let first = self.toasts_shown.get();
+            self.toasts_shown.set(first + changes.toasts.len());
+            self.page.toasts.update(|shown| {
+                shown.extend((first..).zip(changes.toasts));
+                let most = 4;
+                shown.drain(..shown.len().saturating_sub(most));
+            });
+        }
+        self.drawn_at.set(now());
+    }
+
+    fn tick(&self) {
+        if !self.runtime.busy() || document().hidden() {
+            return;
+        }
+        self.page.panel.set(self.runtime.panel(panel::ROWS));
+        let ids = (0u32..).map(ComponentId).take(self.runtime.app().components().len());
+        for id in ids.filter(|&id| self.page.component(id).with_untracked(is_moving)) {
+            self.page.component(id).set(self.runtime.component(id));
+        }
+    }
+}
+
+fn is_moving(view: &ComponentView) -> bool {
+    let phase = view.status.as_ref().map(|status| status.phase);
+    matches!(phase, Some(Phase::Waiting | Phase::Running | Phase::Stopping))
+}

@@ -1,0 +1,41 @@
+// Serves a folder on a free port of this machine, under a sub-path as a static host would.
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize, resolve } from "node:path";
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".mjs": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+  ".png": "image/png",
+  ".svg": "image/svg+xml",
+};
+
+/** @returns {Promise<{ url: string, requests: string[], close(): Promise<void> }>} */
+export async function serve(folder, { subPath = "/some/where/" } = {}) {
+  const root = resolve(folder);
+  const requests = [];
+  const server = createServer(async (request, response) => {
+    const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
+    requests.push(path);
+    const inside = path.startsWith(subPath) ? path.slice(subPath.length) || "index.html" : undefined;
+    const file = inside === undefined ? undefined : join(root, normalize(`/${inside}`));
+    const found = file && (await stat(file).catch(() => undefined));
+    if (!found?.isFile()) {
+      response.writeHead(404).end("not found");
+      return;
+    }
+    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    url: `http://127.0.0.1:${server.address().port}${subPath}`,
+    requests,
+    close: () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); }),
+  };
+}
