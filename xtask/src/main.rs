@@ -1,1 +1,47 @@
-fn main() {}
+//! `cargo xtask <command>`: everything one does with this repository. Depends on nothing of ours, and on std alone.
+
+mod bench;
+mod dist;
+mod run;
+mod serve;
+mod sizes;
+mod suites;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "cargo xtask <command>
+
+  serve [--release] [--example NAME]  install what is missing, build, serve on 127.0.0.1:8080, rebuild on save
+  test [SUITE ..]                     install what is missing, run all suites (or those named), count
+  dist [--example NAME]               make the static folder dist/ (or examples/NAME/dist/), print its sizes
+  bench                               print one JSON line for each figure
+  soak                                the property tests at 20 times the cases, and the end-to-end tests five times
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if words.iter().any(|&word| word == "--help" || word == "-h") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let example = words.windows(2).find(|pair| pair[0] == "--example").map(|pair| pair[1]);
+    let result = match words.split_first() {
+        Some((&"serve", rest)) => serve::serve(rest.contains(&"--release"), example),
+        Some((&"dist", _)) => {
+            tools::for_building().and_then(|()| dist::dist(example)).and_then(|()| sizes::print(example))
+        }
+        Some((&"test", suites)) => suites::test(suites),
+        Some((&"bench", _)) => bench::bench(),
+        Some((&"soak", _)) => suites::soak(),
+        _ => Err(format!("no such command\n\n{HELP}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

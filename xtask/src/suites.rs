@@ -1,0 +1,175 @@
+//! Runs the suites and adds up what they counted.
+
+use std::time::Instant;
+
+use crate::run::{command, tee};
+use crate::{dist, sizes, tools};
+
+#[derive(Default)]
+struct Count {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+type Suite = (&'static str, fn() -> Result<Count, String>);
+
+const SUITES: [Suite; 8] = [
+    ("fmt", || gate(&["fmt", "--all", "--check"])),
+    ("clippy", || gate(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    ("clippy-wasm", || {
+        gate(&["clippy", "--all-targets", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"])
+    }),
+    ("native", || counted(&["test", "--workspace", "--no-fail-fast"])),
+    ("browser", browser),
+    ("dist", build_all),
+    ("sizes", size_limits),
+    ("e2e", end_to_end),
+];
+
+/// Runs all suites, or those named; fails when anything failed.
+pub fn test(wanted: &[&str]) -> Result<(), String> {
+    if let Some(unknown) = wanted.iter().find(|name| !SUITES.iter().any(|(suite, _)| suite == *name)) {
+        let known: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
+        return Err(format!("no suite is called {unknown:?}. There are: {}", known.join(", ")));
+    }
+    tools::for_testing()?;
+    let mut total = Count::default();
+    let mut report = Vec::new();
+    for (name, suite) in SUITES.iter().filter(|(name, _)| wanted.is_empty() || wanted.contains(name)) {
+        println!("\n=== {name}");
+        let began = Instant::now();
+        let count = suite().unwrap_or_else(|why| {
+            println!("{name} broke: {why}");
+            Count { failed: 1, ..Count::default() }
+        });
+        let seconds = began.elapsed().as_secs();
+        report.push(format!(
+            "{name:<12} {:>4} passed {:>3} failed {:>3} skipped {seconds:>5} s",
+            count.passed, count.failed, count.skipped
+        ));
+        total.passed += count.passed;
+        total.failed += count.failed;
+        total.skipped += count.skipped;
+    }
+    println!("\n{}", report.join("\n"));
+    println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
+    if total.failed == 0 { Ok(()) } else { Err(format!("{} tests failed", total.failed)) }
+}
+
+/// What takes too long for every run.
+pub fn soak() -> Result<(), String> {
+    tools::for_testing()?;
+    let mut properties = command("", "cargo", &["test", "--test", "queue_model"]);
+    properties.env("GRADUS_CASES", "2000000");
+    crate::run::run(properties)?;
+    build_all()?;
+    for round in 1..=5 {
+        println!("end-to-end, round {round} of 5");
+        let count = end_to_end()?;
+        if count.failed > 0 {
+            return Err(format!("{} end-to-end tests failed", count.failed));
+        }
+    }
+    Ok(())
+}
+
+/// A check that passes or fails as a whole.
+fn gate(arguments: &[&str]) -> Result<Count, String> {
+    let (passed, _) = tee(command("", "cargo", arguments))?;
+    Ok(Count { passed: passed.into(), failed: (!passed).into(), skipped: 0 })
+}
+
+/// A suite of libtest's, which says "test result: ok. 3 passed; 0 failed; 0 ignored; …" for each binary.
+fn counted(arguments: &[&str]) -> Result<Count, String> {
+    let mut cargo = command("", "cargo", arguments);
+    cargo.env("CHROMEDRIVER", "/usr/bin/chromedriver");
+    let (succeeded, lines) = tee(cargo)?;
+    let mut count = Count::default();
+    for line in lines.iter().filter_map(|line| line.trim().strip_prefix("test result: ")) {
+        let number = |word: &str| -> u64 {
+            let before = line.split(word).next().unwrap_or_default();
+            before.split_whitespace().last().and_then(|number| number.parse().ok()).unwrap_or(0)
+        };
+        count.passed += number("passed");
+        count.failed += number("failed");
+        count.skipped += number("ignored");
+    }
+    for line in lines.iter().filter(|line| line.contains("... ignored")) {
+        println!("skipped: {line}");
+    }
+    settle(count, succeeded)
+}
+
+fn browser() -> Result<Count, String> {
+    counted(&[
+        "test",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--no-fail-fast",
+        "--test",
+        "browser_page",
+        "--test",
+        "browser_worker",
+    ])
+}
+
+fn build_all() -> Result<Count, String> {
+    let examples = dist::examples();
+    let all = std::iter::once(None).chain(examples.iter().map(|name| Some(name.as_str())));
+    let mut count = Count::default();
+    for example in all {
+        match dist::dist(example) {
+            Ok(()) => count.passed += 1,
+            Err(why) => {
+                println!("{why}");
+                count.failed += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+fn size_limits() -> Result<Count, String> {
+    let mut count = Count::default();
+    for result in sizes::check() {
+        let (passed, words) = result.map_or_else(|why| (false, why), |words| (true, words));
+        println!("{} {words}", if passed { "ok    " } else { "FAILED" });
+        count.passed += u64::from(passed);
+        count.failed += u64::from(!passed);
+    }
+    Ok(count)
+}
+
+fn end_to_end() -> Result<Count, String> {
+    let mut files: Vec<String> = std::fs::read_dir(crate::run::root().join("tests/e2e"))
+        .map_err(|error| format!("tests/e2e: {error}"))?
+        .flatten()
+        .map(|entry| format!("tests/e2e/{}", entry.file_name().to_string_lossy()))
+        .filter(|name| name.ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    // One file after another: they measure times, and share two cores with their browsers.
+    let mut arguments = vec!["--test", "--test-concurrency=1", "--test-reporter=tap"];
+    arguments.extend(files.iter().map(String::as_str));
+    let (succeeded, lines) = tee(command("", "node", &arguments))?;
+    let total = |word: &str| -> u64 {
+        let found = lines.iter().rev().find_map(|line| line.strip_prefix(&format!("# {word} ")));
+        found.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+    };
+    for line in lines.iter().filter(|line| line.contains("# SKIP")) {
+        println!("skipped: {}", line.trim());
+    }
+    settle(Count { passed: total("pass"), failed: total("fail"), skipped: total("skipped") }, succeeded)
+}
+
+/// A suite that broke without counting a failure has failed all the same.
+fn settle(mut count: Count, succeeded: bool) -> Result<Count, String> {
+    if !succeeded && count.failed == 0 {
+        count.failed = 1;
+    }
+    if count.passed + count.failed == 0 {
+        return Err("it counted no test".into());
+    }
+    Ok(count)
+}
