@@ -1,5 +1,6 @@
 //! Both engines against the same conformance body, natively: the processor's, and the GPU's on any Vulkan adapter.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 mod support;
 

@@ -24,7 +24,9 @@ pub struct ComponentSpec {
 
 /// An author's test of a visitor's value: `Err` is the message shown at the component.
 #[derive(Clone)]
-pub struct Check(pub(super) Rc<dyn Fn(&Value) -> Result<(), String>>);
+pub struct Check(pub(super) Rc<Test>);
+
+type Test = dyn Fn(&Value) -> Result<(), String>;
 
 impl fmt::Debug for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

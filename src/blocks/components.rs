@@ -20,6 +20,7 @@ macro_rules! component {
         impl $name {
             /// The component with nothing set.
             #[must_use]
+            #[allow(clippy::new_without_default, reason = "Default is given beside the label")]
             pub fn new() -> Self {
                 Self(ComponentSpec::new($kind, $value))
             }

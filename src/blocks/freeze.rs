@@ -251,7 +251,7 @@ fn warn_of_differing(draft: &Draft, names: &[String], id: &str, siblings: &[usiz
 /// Labels for those without, and who can be changed by the visitor.
 fn settle_components(draft: &mut Draft) {
     let ids = |wires: fn(&Listening) -> &Vec<Wire>| -> BTreeSet<ComponentId> {
-        draft.listeners.iter().flat_map(|listening| wires(listening)).map(|wire| wire.component).collect()
+        draft.listeners.iter().flat_map(wires).map(|wire| wire.component).collect()
     };
     let (read, written) = (ids(|listening| &listening.inputs), ids(|listening| &listening.outputs));
     for (spec, id) in draft.components.iter_mut().zip((0u32..).map(ComponentId)) {

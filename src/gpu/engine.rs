@@ -306,7 +306,7 @@ impl Engine for GpuEngine {
         let words = words.max(1);
         let asked = words as u64 * 4;
         let limits = self.device.limits();
-        let most = limits.max_buffer_size.min(u64::from(limits.max_storage_buffer_binding_size));
+        let most = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
         if asked > most {
             return Err(EngineError::Memory { asked, most });
         }

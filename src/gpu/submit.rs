@@ -65,10 +65,9 @@ impl Speeds {
         // A rest that is a little too long is not worth a submit of its own.
         let count = if f64::from(items) <= f64::from(fits) * 1.25 { items } else { fits }.min(most);
         // A small piece at the end of a full submit costs more than it brings.
-        if count == 0 || (!load.is_empty() && count < items && f64::from(count) < f64::from(items) * 0.1) {
-            if !load.is_empty() {
-                return None;
-            }
+        let scrap = count == 0 || (count < items && f64::from(count) < f64::from(items) * 0.1);
+        if scrap && !load.is_empty() {
+            return None;
         }
         let count = count.max(1);
         load.predicted += f64::from(count) * seconds;

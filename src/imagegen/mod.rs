@@ -4,6 +4,12 @@
 //! arguments, so it runs the same natively, in a page's worker and in a test. What the CPU computes is in
 //! `crates/cpu`; the kernels' shaders and wrappers are in `kernels`.
 
+pub mod flame;
+mod palette;
+mod random;
+pub mod reaction;
+pub mod scene;
+
 pub use crate::ports::Observer;
 
 use crate::value::{Error, Picture};

@@ -12,6 +12,8 @@ pub enum Tolerance {
         /// The relative part.
         relative: f32,
     },
+    /// Each of a word's four bytes is within this much.
+    Bytes(u8),
 }
 
 /// A kernel's CPU twin: computes the items of [`TwinArgs::span`].

@@ -11,8 +11,11 @@
 mod buffer;
 pub mod cpu;
 mod engine;
+pub mod flame;
 mod kernel;
+pub mod reaction;
 mod recording;
+pub mod scene;
 
 pub use buffer::{Buffer, BufferId};
 pub use engine::{Control, Engine, EngineError};
@@ -22,4 +25,5 @@ pub use recording::{Command, Dispatch, Recording};
 pub use crate::value::{EngineInfo, EngineKind};
 
 /// Every kernel of this crate; tests validate each shader and compare each with its twin.
-pub static ALL: &[&Kernel] = &[];
+pub static ALL: &[&Kernel] =
+    &[&scene::TRACE, &scene::RESOLVE, &flame::WALK, &flame::SINGLE, &flame::TONE, &reaction::STEP, &reaction::SHADE];

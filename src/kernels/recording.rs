@@ -61,10 +61,15 @@ impl Recording {
         params: &P,
         buffers: &[&Buffer],
     ) {
+        self.dispatch_bytes(kernel, items, bytemuck::bytes_of(params), buffers);
+    }
+
+    /// The same, with the parameters as bytes.
+    pub fn dispatch_bytes(&mut self, kernel: &'static Kernel, items: u32, params: &[u8], buffers: &[&Buffer]) {
         self.commands.push(Command::Dispatch(Dispatch {
             kernel,
             items,
-            params: bytemuck::bytes_of(params).to_vec(),
+            params: params.to_vec(),
             buffers: buffers.iter().map(|&buffer| buffer.clone()).collect(),
         }));
     }

@@ -77,7 +77,7 @@ pub(super) fn with<R>(state: &Rc<RefCell<State>>, act: impl FnOnce(&mut State) -
         let mut state = state.borrow_mut();
         let result = act(&mut state);
         state.follow_effects();
-        (result, state.to_tell(), std::mem::take(&mut state.to_watch))
+        (result, state.whom_to_tell(), std::mem::take(&mut state.to_watch))
     };
     for (job, attempt) in watch {
         end_if_it_does_not_stop(state, job, attempt);
@@ -441,7 +441,7 @@ impl State {
         self.announced = false;
     }
 
-    fn to_tell(&mut self) -> Option<Rc<dyn Fn()>> {
+    fn whom_to_tell(&mut self) -> Option<Rc<dyn Fn()>> {
         let anything = self.panel_changed || !self.changed.is_empty() || !self.toasts.is_empty();
         if !anything || self.announced {
             return None;

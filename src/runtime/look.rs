@@ -130,6 +130,7 @@ impl State {
             name,
             listeners,
             count: self.lane_count(lane).map(std::num::NonZeroUsize::get),
+            quiet: self.app.listeners().iter().filter(|spec| spec.lane == lane).all(|spec| spec.source.is_none()),
             busy: busy.collect(),
             more: self.queue.waiting(lane).saturating_sub(waiting.len()),
             waiting,

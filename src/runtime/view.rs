@@ -73,6 +73,8 @@ pub struct LaneView {
     pub listeners: Vec<String>,
     /// How many slots; `None` is no limit.
     pub count: Option<usize>,
+    /// Only the page itself sets its listeners off: of no interest while nothing of it runs.
+    pub quiet: bool,
     /// The jobs in slots, in the order in which they began.
     pub busy: Vec<SlotView>,
     /// The first waiting jobs in order.

@@ -38,7 +38,7 @@ pub(super) fn start(job: Rc<WorkerJob>, call: Result<Call, Error>) {
             let job = Rc::clone(&job);
             async move {
                 // A turn between items: the only moments at which a cancel gets through to an iterator.
-                while let Some(item) = iterator.next() {
+                for item in iterator.by_ref() {
                     show(&job, item)?;
                     job.checkpoint().await;
                 }

@@ -1,7 +1,11 @@
 //! What several test files share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod cases;
 pub mod conformance;
+pub mod twin;
+pub mod watcher;
 
 use std::cell::Cell;
 use std::time::Duration;

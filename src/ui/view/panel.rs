@@ -56,6 +56,7 @@ fn lane(page: Page, index: usize) -> AnyView {
         lane.count.map_or(1, |count| count.saturating_sub(lane.busy.len())).min(FREE_SHOWN)
     });
     let more = of_lane(page, index, |lane| lane.more);
+    let hidden = of_lane(page, index, |lane| lane.quiet && lane.busy.is_empty() && lane.waiting.is_empty());
     let (aria, data) = (format!("Lane {name}"), name.clone());
     let slots = match count {
         Some(1) => "1 slot".to_owned(),
@@ -63,7 +64,7 @@ fn lane(page: Page, index: usize) -> AnyView {
         None => "no limit".to_owned(),
     };
     view! {
-        <section class="lane" aria-label=aria data-lane=data>
+        <section class="lane" aria-label=aria data-lane=data hidden=move || hidden.get() == Some(true)>
             <h3><span class="lane-name">{name}</span><span class="lane-count">{slots}</span></h3>
             <p class="lane-callers">{callers}</p>
             <ul class="slots" aria-label="Running">

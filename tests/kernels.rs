@@ -1,0 +1,229 @@
+//! Every kernel: its shader is valid, its GPU results are its twin's, and whole pictures agree.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod support;
+
+use std::time::Duration;
+
+use gradus::gpu;
+use gradus::imagegen::{Preset, Request, flame, reaction, scene};
+use gradus::kernels::{self, Engine, cpu::CpuEngine};
+use gradus::value::Picture;
+use support::watcher::Watcher;
+use support::{Ticking, cases, twin};
+
+#[test]
+fn every_shader_is_valid() {
+    for kernel in kernels::ALL {
+        let source = kernel.wgsl();
+        let module = naga::front::wgsl::parse_str(&source)
+            .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&source)));
+        let mut validator =
+            naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+        validator.validate(&module).unwrap_or_else(|error| panic!("{kernel:?}: {error:?}"));
+        let entry = module.entry_points.iter().find(|entry| entry.name == "main").expect("an entry point `main`");
+        assert_eq!(entry.workgroup_size, [kernel.workgroup, 1, 1], "{kernel:?}: the workgroup size");
+        assert!(kernel.twin.is_some(), "{kernel:?} has no twin");
+    }
+}
+
+#[test]
+fn every_shader_file_is_part_of_a_kernel() {
+    let all: String = kernels::ALL.iter().map(|kernel| kernel.wgsl()).collect();
+    let files = walkdir::WalkDir::new("src").into_iter().flatten();
+    for file in files.filter(|file| file.path().extension().is_some_and(|kind| kind == "wgsl")) {
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(all.contains(&text), "{} is used by no kernel of the table", file.path().display());
+    }
+}
+
+#[test]
+fn every_kernel_has_a_case() {
+    for kernel in kernels::ALL {
+        let covered = cases::all().iter().any(|case| std::ptr::eq(case.kernel, *kernel));
+        assert!(covered, "{kernel:?} has no row in tests/support/cases.rs");
+    }
+}
+
+#[test]
+fn gpu_and_twin_agree_step_by_step() {
+    pollster::block_on(async {
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        let control = Ticking::by(Duration::from_millis(5));
+        for case in cases::all() {
+            twin::compare(&case, &engine, &control).await;
+        }
+    });
+}
+
+fn request(prompt: &str, width: u32, height: u32) -> Request {
+    Request { prompt: prompt.into(), width, height, seed: 11, preset: Preset::Low }
+}
+
+async fn make(model: &str, request: &Request, engine: &dyn Engine) -> (Picture, Watcher) {
+    let control = Ticking::by(Duration::from_micros(500));
+    let watcher = Watcher { curious: true, ..Watcher::default() };
+    let picture = match model {
+        "scene" => scene::generate(request, engine, &control, &watcher).await,
+        "flame" => flame::generate(request, engine, &control, &watcher).await,
+        _ => reaction::generate(request, engine, &control, &watcher).await,
+    };
+    (picture.unwrap(), watcher)
+}
+
+/// The share of pixels whose channels are all within this much.
+fn alike(one: &Picture, other: &Picture, most: u8) -> f32 {
+    assert_eq!((one.width(), one.height()), (other.width(), other.height()));
+    let near = |(a, b): &(&[u8], &[u8])| a.iter().zip(*b).all(|(a, b)| a.abs_diff(*b) <= most);
+    let pixels = one.rgba().chunks_exact(4).zip(other.rgba().chunks_exact(4));
+    let count = one.rgba().len() / 4;
+    pixels.filter(near).count() as f32 / count as f32
+}
+
+/// Means of 8×8 blocks: a chaotic walk differs from point to point, and hardly on the whole.
+fn blocks(picture: &Picture) -> Vec<f32> {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let mut means = Vec::new();
+    for top in (0..height - 7).step_by(8) {
+        for left in (0..width - 7).step_by(8) {
+            let pixels = (0..64).map(|at| ((top + at / 8) * width + left + at % 8) * 4);
+            means.push(
+                pixels.map(|at| picture.rgba()[at..at + 3].iter().map(|&b| f32::from(b)).sum::<f32>()).sum::<f32>()
+                    / 192.0,
+            );
+        }
+    }
+    means
+}
+
+#[test]
+fn whole_pictures_agree_between_cpu_and_gpu() {
+    pollster::block_on(async {
+        let gpu = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        let cpu = CpuEngine::new("test");
+        for prompt in [
+            "two red balls on grass at sunset",
+            "a glass cube on a metal cylinder on a checkerboard",
+            "a cone on wood at night",
+        ] {
+            let request = request(prompt, 96, 96);
+            let (one, other) = (make("scene", &request, &gpu).await.0, make("scene", &request, &cpu).await.0);
+            let share = alike(&one, &other, 4);
+            assert!(share >= 0.99, "scene {prompt:?}: only {share} of the pixels agree");
+        }
+        let maze = request("green maze", 96, 80);
+        let (one, other) = (make("reaction", &maze, &gpu).await.0, make("reaction", &maze, &cpu).await.0);
+        let share = alike(&one, &other, 4);
+        assert!(share >= 0.99, "reaction: only {share} of the pixels agree");
+
+        let swirl = request("blue swirl", 96, 96);
+        let (one, other) = (make("flame", &swirl, &gpu).await.0, make("flame", &swirl, &cpu).await.0);
+        let apart: Vec<f32> = blocks(&one).iter().zip(blocks(&other)).map(|(a, b)| (a - b).abs()).collect();
+        let far = apart.iter().filter(|&&apart| apart > 4.0).count() as f32 / apart.len() as f32;
+        assert!(far <= 0.01, "flame: {far} of the blocks differ by more than 4/255");
+    });
+}
+
+#[test]
+fn pictures_have_content_previews_and_are_the_same_twice() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        for model in ["scene", "flame", "reaction"] {
+            for (prompt, width, height) in [("a red ball on grass", 128, 128), ("", 65, 97), ("🦄 مرحبا <b>", 97, 64)]
+            {
+                let request = request(prompt, width, height);
+                let (picture, watcher) = make(model, &request, &engine).await;
+                let again = make(model, &request, &engine).await.0;
+                assert_eq!(picture.rgba(), again.rgba(), "{model} {prompt:?}: the same bytes");
+                assert_eq!((picture.width(), picture.height()), (width, height));
+                assert!(picture.rgba().chunks_exact(4).all(|pixel| pixel[3] == 255), "{model}: opaque");
+                let mut colours: Vec<&[u8]> = picture.rgba().chunks_exact(4).collect();
+                colours.sort_unstable();
+                colours.dedup();
+                assert!(colours.len() > 300, "{model} {prompt:?}: only {} colours", colours.len());
+                assert!(!watcher.previews.borrow().is_empty(), "{model}: no preview");
+                let shares: Vec<f32> = watcher.progress.borrow().iter().filter_map(|p| p.fraction()).collect();
+                assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{model}: {shares:?}");
+            }
+            let mut other = request("a red ball on grass", 128, 128);
+            let first = make(model, &other, &engine).await.0;
+            other.seed += 1;
+            assert_ne!(first.rgba(), make(model, &other, &engine).await.0.rgba(), "{model}: another seed");
+        }
+    });
+}
+
+/// The mean colour of a square of the picture.
+fn mean(picture: &Picture, [x, y]: [f32; 2], half: i32) -> [f32; 3] {
+    let (width, height) = (picture.width() as i32, picture.height() as i32);
+    let (cx, cy) = ((x * width as f32) as i32, (y * height as f32) as i32);
+    let mut sum = [0.0; 3];
+    let mut count = 0.0;
+    for py in (cy - half).max(0)..(cy + half).min(height) {
+        for px in (cx - half).max(0)..(cx + half).min(width) {
+            let at = ((py * width + px) * 4) as usize;
+            (0..3).for_each(|channel| sum[channel] += f32::from(picture.rgba()[at + channel]));
+            count += 1.0;
+        }
+    }
+    sum.map(|sum| sum / count)
+}
+
+#[test]
+fn a_scene_shows_what_was_asked_for_where_it_should_be() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let request = request("a matte red ball left of a matte blue cube on grass at day", 160, 120);
+        let picture = make("scene", &request, &engine).await.0;
+        let (scene, _) = scene::understand(&request);
+        let at = |index: usize| scene.project(scene.objects[index].centre, 160.0 / 120.0);
+        let [r, g, b] = mean(&picture, at(0), 4);
+        assert!(r > 90.0 && r > 2.0 * g && r > 2.0 * b, "the ball is {r} {g} {b}");
+        let [r, g, b] = mean(&picture, at(1), 4);
+        assert!(b > 60.0 && b > 1.5 * r && b > 1.3 * g, "the cube is {r} {g} {b}");
+        let [r, g, b] = mean(&picture, [0.5, 0.97], 3);
+        assert!(g > r && g > b, "the grass is {r} {g} {b}");
+        let [r, _, b] = mean(&picture, [0.5, 0.02], 3);
+        assert!(b > r, "the sky is {r} .. {b}");
+    });
+}
+
+#[test]
+fn words_steer_colours() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        for model in ["flame", "reaction"] {
+            let red = make(model, &request("red", 96, 96), &engine).await.0;
+            let blue = make(model, &request("blue", 96, 96), &engine).await.0;
+            let lean = |picture: &Picture| {
+                let [r, _, b] = mean(picture, [0.5, 0.5], 48);
+                r - b
+            };
+            assert!(lean(&red) > 5.0 && lean(&blue) < -5.0, "{model}: {} {}", lean(&red), lean(&blue));
+        }
+    });
+}
+
+#[test]
+fn unknown_words_are_named_and_sizes_refused() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let (_, watcher) = make("scene", &request("a quixotic ball <script>", 64, 64), &engine).await;
+        let notes = watcher.notes.borrow().join(" ");
+        assert!(notes.contains("quixotic") && notes.contains("script"), "{notes}");
+        let control = Ticking::by(Duration::from_micros(500));
+        for (width, height) in [(0, 64), (63, 64), (64, 2049), (u32::MAX, 64)] {
+            let refused = scene::generate(&request("x", width, height), &engine, &control, &Watcher::default()).await;
+            assert!(refused.unwrap_err().message().contains("64 to 2048"), "{width}×{height}");
+        }
+        let long = "x".repeat(100_000);
+        let refused = flame::generate(&request(&long, 64, 64), &engine, &control, &Watcher::default()).await;
+        assert!(refused.unwrap_err().message().contains("2000"));
+    });
+}
+
+#[test]
+fn the_middle_preset_walks_twenty_million_points() {
+    assert!(flame::points(Preset::Middle) >= 20_000_000);
+}
