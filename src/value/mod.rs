@@ -10,7 +10,7 @@ mod time;
 
 pub use engine::{EngineInfo, EngineKind};
 pub use error::{Error, ErrorKind};
-pub use picture::{Picture, PictureError};
+pub use picture::{Picture, PictureError, add_texts};
 pub use progress::{NoteLevel, Progress};
 pub use time::Time;
 

@@ -183,6 +183,48 @@ impl Picture {
     }
 }
 
+/// A PNG file with texts added, as `iTXt` chunks behind its header. For files that another encoder made.
+///
+/// Keys are cut to what PNG allows: 79 bytes, no zero. What is no PNG file is given back as it is.
+///
+/// ```
+/// use gradus::value::{Picture, add_texts};
+/// let plain = Picture::from_rgba(1, 1, vec![1, 2, 3, 255])?.to_png()?;
+/// let file = add_texts(&plain, &[("Prompt".into(), "мяч 🦄".into())]);
+/// assert_eq!(Picture::from_png(&file)?.fact("Prompt"), Some("мяч 🦄"));
+/// # Ok::<(), gradus::value::PictureError>(())
+/// ```
+#[must_use]
+pub fn add_texts(file: &[u8], texts: &[(String, String)]) -> Vec<u8> {
+    // Signature 8; header chunk: length 4, name 4, data 13, checksum 4.
+    const HEADER_END: usize = 8 + 25;
+    let Some((header, rest)) = file.split_at_checked(HEADER_END).filter(|(header, _)| header[12..16] == *b"IHDR")
+    else {
+        return file.to_vec();
+    };
+    let mut out = header.to_vec();
+    for (key, text) in texts {
+        let key: Vec<u8> = key.bytes().filter(|byte| byte.is_ascii_graphic() || *byte == b' ').take(79).collect();
+        let mut chunk = b"iTXt".to_vec();
+        chunk.extend(if key.is_empty() { b"Text".to_vec() } else { key });
+        // Not compressed, no language, no translated key.
+        chunk.extend([0, 0, 0, 0, 0]);
+        chunk.extend(text.bytes().filter(|&byte| byte != 0));
+        out.extend(u32::try_from(chunk.len() - 4).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend(&chunk);
+        out.extend(crc32(&chunk).to_be_bytes());
+    }
+    out.extend(rest);
+    out
+}
+
+/// The checksum of PNG's chunks, bit by bit: they are short.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
 impl fmt::Debug for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Picture({}×{}, {:?})", self.width, self.height, self.facts)

@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 use wasm_bindgen::{Clamped, JsCast as _};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use crate::value::Picture;
+use crate::value::{Picture, add_texts};
 
 /// A canvas that shows the picture, whenever there is one.
 pub(super) fn canvas(picture: Memo<Option<Picture>>, label: String, class: &'static str) -> AnyView {
@@ -32,24 +33,36 @@ fn draw(canvas: &web_sys::HtmlCanvasElement, picture: &Picture) {
     }
 }
 
-/// Saves the picture as a PNG file under this name.
+/// Saves the picture as a PNG file under this name. The browser encodes, which saves an encoder in the download.
 pub(super) fn download(picture: &Picture, name: &str) {
-    let saved = (|| {
-        let file = picture.to_png().ok()?;
-        let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(file.as_slice()));
-        let options = web_sys::BlobPropertyBag::new();
-        options.set_type("image/png");
-        let blob = web_sys::Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
-        let url = web_sys::Url::create_object_url_with_blob(&blob).ok()?;
-        let link: web_sys::HtmlAnchorElement = document().create_element("a").ok()?.dyn_into().ok()?;
-        link.set_href(&url);
-        link.set_download(name);
-        link.click();
-        // The browser has taken the address by the next turn.
-        set_timeout(move || drop(web_sys::Url::revoke_object_url(&url)), std::time::Duration::from_secs(1));
-        Some(())
-    })();
-    if saved.is_none() {
-        web_sys::console::error_1(&"Gradus: the picture could not be saved.".into());
-    }
+    let (picture, name) = (picture.clone(), name.to_owned());
+    spawn_local(async move {
+        if save(&picture, &name).await.is_none() {
+            web_sys::console::error_1(&"Gradus: the picture could not be saved.".into());
+        }
+    });
+}
+
+async fn save(picture: &Picture, name: &str) -> Option<()> {
+    let canvas: web_sys::HtmlCanvasElement = document().create_element("canvas").ok()?.dyn_into().ok()?;
+    draw(&canvas, picture);
+    let encoded = js_sys::Promise::new(&mut |resolve, _| {
+        // Called with null where the encoder fails; a refusal to call it at all leaves the promise open.
+        let _ = canvas.to_blob(&resolve);
+    });
+    let blob: web_sys::Blob = JsFuture::from(encoded).await.ok()?.dyn_into().ok()?;
+    let bytes = js_sys::Uint8Array::new(&JsFuture::from(blob.array_buffer()).await.ok()?).to_vec();
+    let file = add_texts(&bytes, picture.facts());
+    let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(file.as_slice()));
+    let options = web_sys::BlobPropertyBag::new();
+    options.set_type("image/png");
+    let blob = web_sys::Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
+    let url = web_sys::Url::create_object_url_with_blob(&blob).ok()?;
+    let link: web_sys::HtmlAnchorElement = document().create_element("a").ok()?.dyn_into().ok()?;
+    link.set_href(&url);
+    link.set_download(name);
+    link.click();
+    // The browser has taken the address by then.
+    set_timeout(move || drop(web_sys::Url::revoke_object_url(&url)), std::time::Duration::from_secs(1));
+    Some(())
 }

@@ -1,0 +1,245 @@
+//! The architecture's invariants, as absences: what may name what, and what may not be there.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use syn::visit::{self, Visit};
+
+/// Which modules a module of `src/` may name, beside itself.
+const MAY_NAME: [(&str, &[&str]); 14] = [
+    ("ids", &[]),
+    ("value", &["ids"]),
+    ("ports", &["value", "ids"]),
+    ("wire", &["value", "ids"]),
+    ("queue", &["value", "ids"]),
+    ("kernels", &["value"]),
+    ("gpu", &["kernels", "value"]),
+    ("imagegen", &["kernels", "ports", "value"]),
+    ("blocks", &["kernels", "ports", "value", "ids"]),
+    ("runtime", &["blocks", "queue", "wire", "ports", "value", "ids"]),
+    ("worker", &["blocks", "kernels", "wire", "ports", "value", "ids"]),
+    ("browser", &["ports", "wire", "value", "ids"]),
+    ("ui", &["runtime", "blocks", "value", "ids"]),
+    (
+        "launch",
+        &["ui", "browser", "worker", "runtime", "blocks", "gpu", "kernels", "queue", "wire", "ports", "value", "ids"],
+    ),
+];
+
+/// Outside crates that only some may name: modules, or single files of one.
+const ONLY: [(&str, &[&str]); 7] = [
+    ("leptos", &["ui", "launch"]),
+    ("wgpu", &["gpu"]),
+    ("web_sys", &["browser", "ui", "launch"]),
+    ("js_sys", &["browser", "ui", "launch", "gpu/adapter.rs"]),
+    ("wasm_bindgen", &["browser", "ui", "launch", "gpu/adapter.rs"]),
+    ("wasm_bindgen_futures", &["browser", "ui", "launch", "gpu/adapter.rs"]),
+    ("gloo_timers", &["browser"]),
+];
+
+/// No clock, no I/O, no platform.
+const PURE: [&str; 10] =
+    ["ids", "value", "ports", "wire", "queue", "kernels", "imagegen", "blocks", "runtime", "worker"];
+const WORLD: [&str; 6] = ["fs", "env", "thread", "net", "process", "os"];
+
+const MOST_LINES: usize = 500;
+
+struct Paths {
+    /// The module the file is, from the crate's root.
+    module: Vec<String>,
+    named: BTreeSet<Vec<String>>,
+    platform: bool,
+    ignored: bool,
+}
+
+impl Paths {
+    fn add(&mut self, segments: Vec<String>) {
+        let mut path = self.module.clone();
+        let mut rest = segments.as_slice();
+        match rest.first().map(String::as_str) {
+            Some("crate") => {
+                path.clear();
+                rest = &rest[1..];
+            }
+            Some("super") => {
+                while rest.first().is_some_and(|first| first == "super") {
+                    path.pop();
+                    rest = &rest[1..];
+                }
+            }
+            _ => {
+                self.named.insert(segments);
+                return;
+            }
+        }
+        path.extend(rest.iter().cloned());
+        path.insert(0, "crate".to_owned());
+        self.named.insert(path);
+    }
+
+    fn use_tree(&mut self, tree: &syn::UseTree, before: &[String]) {
+        let mut path = before.to_vec();
+        match tree {
+            syn::UseTree::Path(next) => {
+                path.push(next.ident.to_string());
+                self.use_tree(&next.tree, &path);
+            }
+            syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.use_tree(item, before)),
+            syn::UseTree::Name(name) => {
+                path.push(name.ident.to_string());
+                self.add(path);
+            }
+            syn::UseTree::Rename(name) => {
+                path.push(name.ident.to_string());
+                self.add(path);
+            }
+            syn::UseTree::Glob(_) => self.add(path),
+        }
+    }
+
+    /// Paths inside of a macro's tokens, as text: "crate :: queue :: Queue".
+    fn tokens(&mut self, text: &str) {
+        let words: Vec<&str> =
+            text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').filter(|w| !w.is_empty()).collect();
+        let joined = words.join(" ").replace(" :: ", "::").replace(":: ", "::").replace(" ::", "::");
+        for word in joined.split(' ').filter(|word| word.contains("::")) {
+            self.add(word.split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect());
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Paths {
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        self.use_tree(&item.tree, &[]);
+        visit::visit_item_use(self, item);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        self.add(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        visit::visit_path(self, path);
+    }
+
+    fn visit_macro(&mut self, item: &'ast syn::Macro) {
+        self.tokens(&item.tokens.to_string());
+        visit::visit_macro(self, item);
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        let path = attribute.path();
+        let words = match &attribute.meta {
+            syn::Meta::List(list) => list.tokens.to_string(),
+            _ => String::new(),
+        };
+        self.platform |= (path.is_ident("cfg") || path.is_ident("cfg_attr")) && words.contains("target_");
+        self.ignored |= path.is_ident("ignore");
+        visit::visit_attribute(self, attribute);
+    }
+}
+
+/// What a file of `src/` does against the law.
+fn faults(file: &str, source: &str) -> Vec<String> {
+    let parts: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
+    let top = parts[0];
+    let mut module: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+    if module.last().is_some_and(|last| last == "mod") {
+        module.pop();
+    }
+    let mut paths = Paths { module, named: BTreeSet::new(), platform: false, ignored: false };
+    paths.visit_file(&syn::parse_file(source).unwrap_or_else(|error| panic!("{file}: {error}")));
+    let mut faults = Vec::new();
+    let allowed = MAY_NAME.iter().find(|(name, _)| *name == top).map(|(_, allowed)| *allowed);
+    if allowed.is_none() && !["lib", "main", "demo"].contains(&top) {
+        faults.push(format!("{file}: the module `{top}` is not in the table of tests/law.rs"));
+    }
+    for path in &paths.named {
+        let first = path.first().map_or("", String::as_str);
+        let second = path.get(1).map_or("", String::as_str);
+        if let (Some(allowed), "crate") = (allowed, first) {
+            let is_module = MAY_NAME.iter().any(|(name, _)| *name == second);
+            if is_module && second != top && !allowed.contains(&second) {
+                faults.push(format!("{file}: `{top}` may not name `{second}` ({})", path.join("::")));
+            }
+        }
+        if ["main", "demo"].contains(&top) && first == "crate" && MAY_NAME.iter().any(|(name, _)| *name == second) {
+            faults.push(format!("{file}: the demo sees only the public API, not {}", path.join("::")));
+        }
+        if let Some((outside, only)) = ONLY.iter().find(|(name, _)| *name == first)
+            && !only.iter().any(|place| *place == top || *place == file)
+        {
+            faults.push(format!("{file}: only {only:?} may name `{outside}`"));
+        }
+        if PURE.contains(&top) && first == "std" {
+            let clock = second == "time" && path.iter().any(|part| part == "Instant" || part == "SystemTime");
+            if clock || WORLD.contains(&second) {
+                faults.push(format!("{file}: a PURE module reads the world by {}", path.join("::")));
+            }
+        }
+    }
+    if PURE.contains(&top) && paths.platform {
+        faults.push(format!("{file}: a PURE module asks for the platform (cfg(target_…))"));
+    }
+    if paths.ignored {
+        faults.push(format!("{file}: an ignored test"));
+    }
+    if source.contains(concat!("inner", "_html")) || source.contains(concat!("innerHTML", "")) {
+        faults.push(format!("{file}: text becomes HTML"));
+    }
+    faults
+}
+
+fn files(folder: &str, kinds: &[&str]) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().flatten();
+    let wanted = |path: &Path| path.extension().is_some_and(|kind| kinds.iter().any(|wanted| kind == *wanted));
+    entries.map(walkdir::DirEntry::into_path).filter(|path| wanted(path)).collect()
+}
+
+#[test]
+fn modules_name_only_what_they_may() {
+    let files = files("src", &["rs"]);
+    assert!(files.len() > 50, "only {} files were found", files.len());
+    let mut all = Vec::new();
+    for path in files {
+        let name = path.strip_prefix("src").unwrap().to_string_lossy().replace('\\', "/");
+        all.extend(faults(&name, &std::fs::read_to_string(&path).unwrap()));
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let check = |file: &str, source: &str, expected: &str| {
+        let found = faults(file, source).join("\n");
+        assert!(found.contains(expected), "{file} {source:?}: {found:?}");
+    };
+    check("queue/lane.rs", "use crate::runtime::Runtime;", "may not name `runtime`");
+    check("queue/mod.rs", "use crate::{value::Time, blocks::App};", "may not name `blocks`");
+    check("queue/lane.rs", "fn f() { let _ = super::super::worker::x(); }", "may not name `worker`");
+    check("queue/lane.rs", "fn f() { assert!(crate::ui::x()); }", "may not name `ui`");
+    check("queue/lane.rs", "fn f(x: &web_sys::Window) {}", "may name `web_sys`");
+    check("gpu/engine.rs", "use js_sys::Promise;", "may name `js_sys`");
+    check("queue/lane.rs", "use std::time::Instant;", "reads the world");
+    check("imagegen/mod.rs", "fn f() { std::fs::read(\"x\").ok(); }", "reads the world");
+    check("runtime/mod.rs", "#[cfg(target_arch = \"wasm32\")] fn f() {}", "asks for the platform");
+    check("demo/mod.rs", "use crate::queue::Queue;", "only the public API");
+    check("novel/mod.rs", "", "is not in the table");
+    check("queue/lane.rs", "#[test] #[ignore] fn f() {}", "an ignored test");
+    check("ui/x.rs", &format!("fn f() {{ x.set_{}(y) }}", concat!("inner", "_html")), "becomes HTML");
+    assert!(
+        faults("queue/lane.rs", "use super::record::Record; use crate::ids::JobId; use std::time::Duration;")
+            .is_empty()
+    );
+}
+
+#[test]
+fn files_stay_short() {
+    let mut long = Vec::new();
+    for path in ["src", "crates", "xtask", "tests"].iter().flat_map(|folder| files(folder, &["rs", "wgsl", "mjs"])) {
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        if lines > MOST_LINES {
+            long.push(format!("{}: {lines} lines", path.display()));
+        }
+    }
+    assert!(long.is_empty(), "over {MOST_LINES} lines: {}", long.join(", "));
+}
