@@ -6,16 +6,24 @@ use crate::run::{command, root, run};
 pub fn dist(example: Option<&str>) -> Result<(), String> {
     let shown = example.unwrap_or("the demo");
     println!("Building {shown} for release (the first time 2 to 4 minutes) …");
-    let folder = example.map_or_else(String::new, |name| format!("examples/{name}"));
-    run(command(&folder, "trunk", &["build", "--release", "--offline"]))
+    run(command(&package(example), "trunk", &["build", "--release", "--offline"]))
+}
+
+/// The app that the end-to-end tests alone use; it is built like an example.
+pub const FIXTURE: &str = "fixture";
+
+/// The folder of the demo's package, or of an example's.
+fn package(example: Option<&str>) -> String {
+    match example {
+        Some(FIXTURE) => format!("tests/{FIXTURE}"),
+        Some(name) => format!("examples/{name}"),
+        None => String::new(),
+    }
 }
 
 /// Where the static folder is.
 pub fn folder(example: Option<&str>) -> PathBuf {
-    match example {
-        Some(name) => root().join("examples").join(name).join("dist"),
-        None => root().join("dist"),
-    }
+    root().join(package(example)).join("dist")
 }
 
 /// The examples there are.

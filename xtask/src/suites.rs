@@ -115,7 +115,8 @@ fn browser() -> Result<Count, String> {
 }
 
 fn build_all() -> Result<Count, String> {
-    let examples = dist::examples();
+    let mut examples = dist::examples();
+    examples.push(dist::FIXTURE.to_owned());
     let all = std::iter::once(None).chain(examples.iter().map(|name| Some(name.as_str())));
     let mut count = Count::default();
     for example in all {

@@ -68,7 +68,10 @@ pub(super) fn error(page: Page, id: ComponentId) -> AnyView {
 /// The strip that says what the jobs of an output are at; there from the first job on, so that nothing jumps later.
 pub(super) fn status(page: Page, id: ComponentId) -> AnyView {
     let view = page.component(id);
-    let status = Memo::new(move |_| view.with(|view| view.status.clone()));
+    let quiet = !page.app().component(id).is_some_and(|spec| matches!(spec.kind, Kind::Image | Kind::Gallery { .. }));
+    // Of a text, the text itself says that it is done.
+    let told = move |status: &Status| !(quiet && status.phase == Phase::Done);
+    let status = Memo::new(move |_| view.with(|view| view.status.clone().filter(told)));
     (move || status.get().map(strip)).into_any()
 }
 

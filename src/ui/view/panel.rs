@@ -101,8 +101,7 @@ fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
                     on:click=move |_| page.cancel(job)>"×"</button>
             </div>
             {move || bar(progress.get())}
-            <p class="slot-words figure"><span>{job.to_string()}</span>
-                <span>{move || if stopping.get() { Some("stopping".to_owned()) } else { elapsed.get() }}</span></p>
+            <p class="slot-words figure"><span>{move || if stopping.get() { Some("stopping".to_owned()) } else { elapsed.get() }}</span></p>
         </li>
     }
     .into_any()

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { start } from "./harness/app_page.mjs";
+
+let app;
+before(async () => { app = await start("fixture"); });
+after(() => app.stop());
+
+const out = (page) => page.page.getByLabel("Out", { exact: true });
+const jobsOf = async (page, listener) => (await page.snapshot()).jobs.filter((job) => job.listener === listener);
+
+async function shows(page, text) {
+  await page.page.waitForFunction((text) => [...document.querySelectorAll("textarea")].some((area) => area.value.includes(text)), text);
+}
+
+test("load, no-op, partial results and iterators reach the page", async () => {
+  const page = await app.open();
+  await shows(page, "loaded");
+  await page.press("No-op");
+  await shows(page, "done j");
+  await page.press("Partials");
+  await shows(page, "partial 1000");
+  await page.press("Iterator");
+  await shows(page, "item 3");
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("a failing handler says why at its output, and the queue goes on", async () => {
+  const page = await app.open();
+  await page.press("Fails");
+  await page.page.getByTestId("status").getByText("It failed on x. Try another.").waitFor();
+  assert.equal((await jobsOf(page, "fails"))[0].error, "It failed on x. Try another.");
+  await page.press("No-op");
+  await shows(page, "done j");
+  await page.close();
+});
+
+test("a panic fails its own job alone, and the innocent run again", async () => {
+  const page = await app.open();
+  await page.press("Innocent", 2);
+  await page.until((snapshot) => snapshot.lanes.find((lane) => lane.id === "panics").running.length === 2);
+  await page.press("Panic");
+  await page.ended("panics", "failed", 1);
+  await page.ended("panics", "done", 2);
+  const { jobs } = await page.snapshot();
+  const panicked = jobs.filter((job) => job.listener === "panics");
+  assert.match(panicked[0].error, /the handler broke on x/);
+  const innocent = jobs.filter((job) => job.listener === "steps");
+  assert.deepEqual(innocent.map((job) => job.state), ["done", "done"]);
+  assert.ok(innocent.some((job) => job.attempt === 2), "the innocent were begun again");
+  assert.ok(page.errors.length > 0 && page.errors.every((error) => /the handler broke|unreachable/.test(error)), page.errors.join("\n"));
+  await page.close();
+});
+
+test("a listener that has panicked twice breaks no other's worker", async () => {
+  const page = await app.open();
+  for (let time = 1; time <= 2; time++) {
+    await page.press("Panic");
+    await page.ended("panics", "failed", time);
+  }
+  await page.press("Steps");
+  await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "steps_1" && job.state === "running"));
+  await page.press("Panic");
+  await page.ended("panics", "failed", 3);
+  await page.ended("steps_1", "done", 1);
+  assert.deepEqual((await jobsOf(page, "steps_1")).map((job) => job.attempt), [1]);
+  await page.close();
+});
+
+test("running jobs are cancelled at their checkpoint, and before that no slot is free", async () => {
+  const page = await app.open();
+  await page.press("Steps", 3);
+  await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "steps_1" && job.state === "running"));
+  await page.startSampling();
+  const [first, second] = await jobsOf(page, "steps_1");
+  await page.press(`Cancel job ${second.id}`);
+  await page.press(`Cancel job ${first.id}`);
+  await page.ended("steps_1", "cancelled", 2);
+  await page.ended("steps_1", "done", 1);
+  assert.equal((await page.stopSampling()).seen.steps_1.mostRunning, 1);
+  await page.close();
+});
+
+test("a handler that takes no checkpoint is ended with its worker, and its slot is free then", async () => {
+  const page = await app.open();
+  await page.press("Stubborn");
+  await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "stubborn" && job.state === "running"));
+  const [job] = await jobsOf(page, "stubborn");
+  await page.press(`Cancel job ${job.id}`);
+  await page.page.getByText("stopping").first().waitFor();
+  assert.equal((await jobsOf(page, "stubborn"))[0].state, "running", "asked, not yet over");
+  await page.ended("stubborn", "cancelled", 1, 10_000);
+  await page.press("No-op");
+  await shows(page, "done j");
+  await page.close();
+});
+
+test("a sync handler blocks neither the page nor other handlers, and a cancel ends it at once", async () => {
+  const page = await app.open();
+  await page.press("Sync");
+  await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "sync" && job.state === "running"));
+  await page.press("No-op");
+  await shows(page, "done j");
+  assert.equal((await jobsOf(page, "sync"))[0].state, "running");
+  await page.press(`Cancel job ${(await jobsOf(page, "sync"))[0].id}`);
+  await page.ended("sync", "cancelled", 1, 900);
+  await page.press("Sync");
+  await shows(page, "blocked");
+  await page.close();
+});
+
+test("no limit is no limit", async () => {
+  const page = await app.open();
+  await page.startSampling();
+  await page.press("Unlimited", 20);
+  await page.ended("unlimited", "done", 20);
+  assert.ok((await page.stopSampling()).seen.unlimited.mostRunning > 5);
+  assert.equal((await page.snapshot()).lanes.find((lane) => lane.id === "unlimited").count, null);
+  await page.close();
+});
+
+test("no text executes, wherever it is shown", async () => {
+  const page = await app.open();
+  const evil = "<img src=x onerror=\"window.broken=1\"> <script>window.broken=1</script> [x](javascript:window.broken=1) **bold**";
+  await page.page.getByLabel("Text", { exact: true }).fill(evil);
+  await page.press("Say");
+  await shows(page, "<img src=x");
+  await page.press("Fails");
+  await page.page.getByTestId("status").getByText("<script>").first().waitFor();
+  await page.page.getByRole("status").getByText("<script>").first().waitFor();
+  assert.equal(await page.page.locator("strong", { hasText: "bold" }).count(), 1, "Markdown is rendered");
+  assert.equal(await page.page.locator("img, main script, a[href^=javascript]").count(), 0);
+  assert.equal(await page.page.evaluate(() => window.broken), undefined);
+  await page.close();
+});
+
+test("a wrong type of a partial result is told, and each job has random numbers of its own", async () => {
+  const page = await app.open();
+  await page.press("Types");
+  await page.page.getByTestId("status").getByText("2 values where the listener has 1").waitFor();
+  const seen = new Set();
+  for (let time = 1; time <= 2; time++) {
+    await page.press("Random");
+    await page.ended("random", "done", time);
+    seen.add(await out(page).inputValue());
+  }
+  assert.equal(seen.size, 2);
+  await page.close();
+});

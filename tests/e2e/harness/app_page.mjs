@@ -1,0 +1,97 @@
+// An app in a page, in a visitor's words.
+import { fileURLToPath } from "node:url";
+import { launch, open } from "./browser.mjs";
+import { serve } from "./server.mjs";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const FOLDERS = { demo: "dist", hello: "examples/hello/dist", queue_guide: "examples/queue_guide/dist", fixture: "tests/fixture/dist" };
+
+/** Serves an app and starts a browser; call `stop()` at the end. */
+export async function start(app, options = {}) {
+  const server = await serve(ROOT + FOLDERS[app], options);
+  const browser = await launch(options);
+  return {
+    server,
+    browser,
+    open: async (query = "", pageOptions = {}) => new AppPage(await open(browser, server.url + query, pageOptions)),
+    stop: async () => { await browser.close(); await server.close(); },
+  };
+}
+
+export class AppPage {
+  constructor({ page, errors, close }) {
+    Object.assign(this, { page, errors, close });
+  }
+
+  region(name) { return this.page.getByRole("region", { name, exact: true }); }
+  tab(name) { return this.page.getByRole("tab", { name, exact: true }); }
+  press(name, times = 1) { return this.pressIn(this.page, name, times); }
+  async pressIn(place, name, times = 1) {
+    const button = place.getByRole("button", { name, exact: true });
+    for (let time = 0; time < times; time++) await button.click();
+  }
+  snapshot() { return this.page.evaluate(() => window.gradus.snapshot()); }
+  adapter() { return this.page.evaluate(() => window.gradus.adapter()); }
+
+  /** Waits until the page, as the predicate sees its snapshot, is so; fails after the deadline. */
+  async until(predicate, argument, deadline = 60_000) {
+    await this.page.waitForFunction(
+      ([source, argument]) => new Function(`return (${source})`)()(window.gradus.snapshot(), argument),
+      [String(predicate), argument],
+      { timeout: deadline, polling: 20 },
+    );
+  }
+  /** Waits until so many jobs of a lane have ended in a state. */
+  ended(lane, state, count, deadline) {
+    return this.until(
+      (snapshot, { lane, state, count }) => snapshot.jobs.filter((job) => job.lane === lane && job.state === state).length >= count,
+      { lane, state, count }, deadline,
+    );
+  }
+
+  /** Takes a snapshot every 20 ms, in the page, until `stopSampling`, which gives what was seen of each lane. */
+  startSampling() {
+    return this.page.evaluate(() => {
+      const seen = {};
+      let count = 0;
+      const look = () => {
+        count += 1;
+        for (const lane of window.gradus.snapshot().lanes) {
+          const entry = (seen[lane.id] ??= { mostRunning: 0, mostWaiting: 0 });
+          entry.mostRunning = Math.max(entry.mostRunning, lane.running.length);
+          entry.mostWaiting = Math.max(entry.mostWaiting, lane.waiting.length);
+        }
+      };
+      const timer = setInterval(look, 20);
+      window.stopSampling = () => { clearInterval(timer); look(); return { seen, count }; };
+    });
+  }
+  stopSampling() { return this.page.evaluate(() => window.stopSampling()); }
+
+  /** The pixels of the canvas in a place: size, and a summary of what is on it. */
+  async picture(place) {
+    return place.locator("canvas").first().evaluate(async (canvas) => {
+      const { width, height } = canvas;
+      const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+      const colours = new Set();
+      for (let at = 0; at < data.length; at += 4) colours.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
+      const mean = (left, top, right, bottom) => {
+        const sum = [0, 0, 0];
+        let count = 0;
+        for (let y = Math.floor(top * height); y < bottom * height; y++) {
+          for (let x = Math.floor(left * width); x < right * width; x++) {
+            for (let channel = 0; channel < 3; channel++) sum[channel] += data[(y * width + x) * 4 + channel];
+            count += 1;
+          }
+        }
+        return sum.map((value) => value / count);
+      };
+      return {
+        width, height, colours: colours.size,
+        hash: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+        top: mean(0, 0, 1, 0.1), middle: mean(0.35, 0.4, 0.65, 0.7), bottom: mean(0, 0.9, 1, 1),
+      };
+    });
+  }
+}

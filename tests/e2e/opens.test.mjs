@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { start } from "./harness/app_page.mjs";
+
+let app;
+before(async () => { app = await start("demo"); });
+after(() => app.stop());
+
+test("opens on any sub-path with few requests and no error", async () => {
+  const page = await app.open();
+  await page.page.getByRole("button", { name: "Generate Image", exact: true }).waitFor();
+  // index.html, glue, wasm, the snippet in the page and what the worker loads again from the cache.
+  assert.ok(app.server.requests.length <= 8, app.server.requests.join(" "));
+  for (const region of ["Example 1", "Example 2", "Queue"]) await page.region(region).waitFor();
+  await page.tab("Studio").click();
+  await page.region("Studio").waitFor();
+  await page.page.waitForFunction(() => window.gradus.adapter() !== null);
+  const adapter = await page.adapter();
+  assert.deepEqual(Object.keys(adapter).sort(), ["engine", "name", "software", "tier"]);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("a software adapter is left for the processor, and the page says so", async () => {
+  const page = await app.open();
+  await page.page.waitForFunction(() => window.gradus.adapter() !== null);
+  assert.equal((await page.adapter()).engine, "cpu");
+  await page.region("Queue").getByText("software one").waitFor();
+  await page.close();
+});
+
+test("fits a window of 360 pixels, and the queue opens from its bar", async () => {
+  const page = await app.open("", { viewport: { width: 360, height: 740 } });
+  for (const tab of ["Queue guide", "Studio"]) {
+    await page.tab(tab).click();
+    const [content, window_] = await page.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(content <= window_, `${tab}: ${content} px in ${window_}`);
+  }
+  const lane = page.page.locator('[data-lane="gpu_queue"]');
+  assert.equal(await lane.isVisible(), false);
+  await page.press("Show the queue");
+  await lane.waitFor({ state: "visible" });
+  await page.close();
+});
+
+test("works by keyboard alone", async () => {
+  const page = await app.open();
+  await page.tab("Queue guide").focus();
+  await page.page.keyboard.press("ArrowRight");
+  await page.region("Studio").waitFor();
+  assert.equal(await page.tab("Studio").getAttribute("aria-selected"), "true");
+  await page.page.keyboard.press("Home");
+  await page.region("Example 1").waitFor();
+  await page.page.keyboard.press("Tab");
+  const prompt = page.region("Example 1").getByLabel("Prompt");
+  assert.equal(await prompt.evaluate((element) => element === document.activeElement), true);
+  await page.page.keyboard.press("Control+Enter");
+  await page.ended("image_gen", "done", 1);
+  await page.page.keyboard.press("Tab");
+  await page.page.keyboard.press("Enter");
+  await page.ended("image_gen", "done", 2);
+  await page.page.keyboard.press("Shift+Tab");
+  await page.page.keyboard.press("Enter");
+  await page.ended("image_gen", "done", 3);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});

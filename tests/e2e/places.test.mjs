@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { start } from "./harness/app_page.mjs";
+
+test("without WebGPU the processor computes, and one line says so", async () => {
+  const app = await start("demo");
+  const page = await app.open("", { withoutWebGpu: true, permissions: [] });
+  await page.page.waitForFunction(() => window.gradus.adapter() !== null);
+  assert.equal((await page.adapter()).engine, "cpu");
+  await page.pressIn(page.region("Example 1"), "Generate Image");
+  await page.ended("image_gen", "done", 1);
+  assert.deepEqual(page.errors, []);
+  await app.stop();
+});
+
+test("a browser without WebGPU at all", async () => {
+  const app = await start("demo", { webgpu: false });
+  const page = await app.open();
+  await page.page.waitForFunction(() => window.gradus.adapter() !== null);
+  assert.equal((await page.adapter()).engine, "cpu");
+  await page.region("Queue").getByText("computed on the processor").waitFor();
+  await page.pressIn(page.region("Example 1"), "Generate Image");
+  await page.ended("image_gen", "done", 1);
+  assert.deepEqual(page.errors, []);
+  await app.stop();
+});
+
+test("what was timed is remembered over a reload", async () => {
+  const app = await start("demo");
+  const page = await app.open();
+  await page.ended("suit", "done", 1);
+  const kept = () => page.page.evaluate(() => Object.entries(localStorage).filter(([key]) => key.includes("speed")).join());
+  const before = await kept();
+  assert.match(before, /speed of CPU/);
+  await page.page.reload();
+  await page.page.waitForFunction(() => window.gradus?.snapshot);
+  await page.ended("suit", "done", 1);
+  assert.equal(await kept(), before);
+  await app.stop();
+});
+
+test("the example hello greets, by button and by Enter", async () => {
+  const app = await start("hello");
+  const page = await app.open();
+  await page.page.getByLabel("Name", { exact: true }).fill("<b>Ada</b>");
+  await page.press("Greet");
+  await page.ended("greet", "done", 1);
+  assert.equal(await page.page.getByLabel("Greeting", { exact: true }).inputValue(), "Hello, <b>Ada</b>!");
+  await page.page.getByLabel("Name", { exact: true }).fill("Bo");
+  await page.page.keyboard.press("Enter");
+  await page.ended("greet_1", "done", 1);
+  assert.equal(await page.page.getByLabel("Greeting", { exact: true }).inputValue(), "Hello, Bo!");
+  await page.page.getByLabel("Name", { exact: true }).press("Shift+Enter");
+  assert.equal(await page.page.getByLabel("Name", { exact: true }).inputValue(), "Bo\n");
+  assert.deepEqual(page.errors, []);
+  await app.stop();
+});
+
+test("the example queue_guide makes pictures in both lanes", async () => {
+  const app = await start("queue_guide");
+  const page = await app.open();
+  for (const [region, button, lane] of [["Example 1", "Generate Image", "image_gen_1"], ["Example 2", "Generate Image via model 2", "gpu_queue"]]) {
+    const place = page.region(region);
+    await place.getByLabel("Prompt").fill("a green torus on sand");
+    await page.pressIn(place, button);
+    await page.ended(lane, "done", 1);
+    assert.ok((await page.picture(place)).colours > 500, region);
+  }
+  assert.deepEqual(page.errors, []);
+  await app.stop();
+});

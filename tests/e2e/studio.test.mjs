@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { start } from "./harness/app_page.mjs";
+
+let app;
+before(async () => { app = await start("demo"); });
+after(() => app.stop());
+
+async function studio(query = "", options = {}) {
+  const page = await app.open(query, options);
+  await page.tab("Studio").click();
+  // The size that suits the machine arrives when the page has opened; it must not undo what is typed.
+  await page.ended("suit", "done", 1);
+  const region = page.region("Studio");
+  return {
+    ...page, page, region,
+    set: (label, text) => region.getByLabel(label, { exact: true }).fill(text),
+    choose: (label, value) => region.getByLabel(label, { exact: true }).selectOption(value),
+    generate: async () => {
+      const before = (await page.snapshot()).jobs.filter((job) => job.lane === "paint").length;
+      await page.pressIn(region, "Generate");
+      return before;
+    },
+    paint: async () => {
+      const done = (await page.snapshot()).jobs.filter((job) => job.lane === "paint" && job.state === "done").length;
+      await page.pressIn(region, "Generate");
+      await page.ended("paint", "done", done + 1, 120_000);
+      return page.picture(region);
+    },
+  };
+}
+
+async function small(studio, model, prompt) {
+  await studio.set("Prompt", prompt);
+  await studio.choose("Model", model);
+  await studio.set("Width", "97");
+  await studio.set("Height", "80");
+  await studio.choose("Quality", "low");
+  await studio.set("Seed", "7");
+}
+
+for (const query of ["?engine=cpu", "?engine=gpu"]) {
+  test(`each generator makes a picture, and the same one for the same seed (${query})`, async () => {
+    const s = await studio(query);
+    for (const [model, prompt] of [["scene", "a matte red sphere on grass at day"], ["flame", "fire"], ["reaction", "blue maze"]]) {
+      await small(s, model, prompt);
+      const picture = await s.paint();
+      assert.deepEqual([picture.width, picture.height], [97, 80], model);
+      assert.ok(picture.colours > 300, `${model}: ${picture.colours} colours`);
+      const [r, g, b] = picture.middle;
+      if (model === "scene") {
+        assert.ok(r > 1.8 * g && r > 1.8 * b, `the sphere is ${picture.middle}`);
+        assert.ok(picture.bottom[1] > picture.bottom[0] && picture.bottom[1] > picture.bottom[2], `the grass is ${picture.bottom}`);
+        assert.ok(picture.top[2] > picture.top[0], `the sky is ${picture.top}`);
+      }
+      if (model === "flame") assert.ok(r > b, `fire is ${picture.middle}`);
+      if (model === "reaction") assert.ok(b > r, `the maze is ${picture.middle}`);
+      assert.equal((await s.paint()).hash, picture.hash, `${model}: the same seed`);
+      await s.set("Seed", "8");
+      assert.notEqual((await s.paint()).hash, picture.hash, `${model}: another seed`);
+    }
+    assert.equal((await s.page.adapter()).engine, query.slice(-3));
+    assert.deepEqual(s.errors, []);
+    await s.page.close();
+  });
+}
+
+test("a picture is kept as a PNG file with how it was made", async () => {
+  const s = await studio("?engine=cpu", { acceptDownloads: true });
+  await small(s, "scene", "a cube <b>мяч</b>");
+  await s.paint();
+  await s.region.getByText("Seed").last().waitFor();
+  const download = s.page.page.waitForEvent("download");
+  await s.page.pressIn(s.region, "Download PNG");
+  const chunks = [];
+  for await (const chunk of await (await download).createReadStream()) chunks.push(chunk);
+  const file = Buffer.concat(chunks);
+  assert.equal(file.subarray(1, 4).toString(), "PNG");
+  assert.ok(file.includes(Buffer.from("a cube <b>мяч</b>")) && file.includes("iTXt"));
+  assert.match((await download).suggestedFilename(), /\.png$/);
+  await s.page.close();
+});
+
+test("several images come one after the other, with seeds of their own", async () => {
+  const s = await studio("?engine=cpu");
+  await small(s, "flame", "blue");
+  await s.region.getByLabel("Number of images").fill("3");
+  await s.paint();
+  assert.equal(await s.region.getByRole("button", { name: /Open Picture/ }).count(), 3);
+  await s.region.getByRole("button", { name: "Open Picture 2" }).click();
+  await s.page.page.getByRole("dialog", { name: "Picture" }).waitFor();
+  await s.page.press("Close");
+  await s.page.close();
+});
+
+test("what cannot be made is refused at its field, and the queue goes on", async () => {
+  const s = await studio("?engine=cpu");
+  await small(s, "scene", "a ball");
+  const refused = async (label, text, message) => {
+    const field = s.region.getByLabel(label, { exact: true });
+    const before = await field.inputValue();
+    await field.fill(text);
+    const jobs = await s.generate();
+    await s.region.getByRole("alert").getByText(message).waitFor();
+    assert.equal(await field.getAttribute("aria-invalid"), "true", `${label} ${text}`);
+    assert.equal((await s.page.snapshot()).jobs.filter((job) => job.lane === "paint").length, jobs, "nothing was queued");
+    await field.fill(before);
+    await s.region.getByRole("alert").getByText(message).waitFor({ state: "hidden" });
+  };
+  for (const size of ["0", "63", "2049", "64.5", "NaN", "abc", "-5", "1e9"]) await refused("Width", size, "from 64 to 2048");
+  await refused("Height", "", "Type a number");
+  for (const seed of ["18446744073709551616", "-1", "x"]) await refused("Seed", seed, "A seed is a whole number");
+  await refused("Prompt", "x".repeat(100_000), "100000 characters");
+  for (const prompt of ["", "🦄 🏳️‍🌈", "كرة حمراء", "<script>window.broken = true</script><img src=x onerror='window.broken = true'>"]) {
+    await s.set("Prompt", prompt);
+    assert.ok((await s.paint()).colours > 100, prompt);
+  }
+  assert.equal(await s.page.page.evaluate(() => window.broken), undefined);
+  await s.page.page.getByRole("status").getByText("not understood").first().waitFor();
+  assert.deepEqual(s.errors, []);
+  await s.page.close();
+});
+
+test("an empty prompt in the guide says so at the prompt", async () => {
+  const page = await app.open();
+  const example = page.region("Example 1");
+  await example.getByLabel("Prompt").fill("  ");
+  await page.pressIn(example, "Generate Image");
+  await example.getByRole("alert").getByText("Write a prompt first.").waitFor();
+  assert.equal((await page.snapshot()).jobs.filter((job) => job.lane === "image_gen").length, 0);
+  await page.close();
+});
