@@ -39,3 +39,19 @@ impl Control for Ticking {
         std::future::ready(()).boxed_local()
     }
 }
+
+/// A control on the real clock, with real turns.
+pub struct RealTime {
+    pub clock: std::rc::Rc<dyn gradus::ports::Clock>,
+    pub timer: std::rc::Rc<dyn gradus::ports::Timer>,
+}
+
+impl Control for RealTime {
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
+        self.timer.turn()
+    }
+}

@@ -57,7 +57,9 @@ pub fn step(transform: &[f32], x: f32, y: f32, bits: u32) -> (f32, f32) {
     let radius = square.sqrt();
     let inverse = 1.0 / (square + 1e-6);
     let per_radius = 1.0 / (radius + 1e-6);
-    let angle = px.atan2(py + 1e-9);
+    // The dearest part, and only the last five variations ask for it.
+    let angle =
+        if transform.len() == TRANSFORM_FLOATS && transform[13..] != [0.0; 5] { px.atan2(py + 1e-9) } else { 0.0 };
     let mut out = (t(8) * px, t(8) * py);
     let mut add = |weight: f32, dx: f32, dy: f32| {
         out.0 += weight * dx;

@@ -70,6 +70,8 @@ export class AppPage {
 
   /** The pixels of the canvas in a place: size, and a summary of what is on it. */
   async picture(place) {
+    // A result is drawn with the frame after the news of it.
+    await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     return place.locator("canvas").first().evaluate(async (canvas) => {
       const { width, height } = canvas;
       const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
