@@ -1,4 +1,80 @@
-//! Gradus: a Gradio-style app wholly in the visitor's browser.
+//! Gradus puts a Gradio-style app wholly into the visitor's browser.
+//!
+//! An author describes an app with [`Blocks`](blocks::Blocks) and calls [`launch`]. The page shows the components; a
+//! queue in the page gives each event listener its slots (one unless
+//! [`concurrency_count`](blocks::Listener::concurrency_count) says otherwise, shared by
+//! [`concurrency_id`](blocks::Listener::concurrency_id)); handlers run in workers and compute on the visitor's own GPU,
+//! or on the processor where there is no WebGPU.
+//!
+//! ```no_run
+//! use gradus::prelude::*;
+//!
+//! async fn greet(name: String) -> String {
+//!     format!("Hello, {name}!")
+//! }
+//!
+//! fn app() -> Blocks {
+//!     Blocks::named("hello", |ui| {
+//!         let name = ui.add(Textbox::new().label("Name"));
+//!         let greeting = ui.add(Textbox::new().label("Greeting"));
+//!         ui.add(Button::new("Greet")).click(greet, name, greeting).concurrency_count(5);
+//!     })
+//! }
+//!
+//! fn main() {
+//!     gradus::launch(app);
+//! }
+//! ```
+//!
+//! # A shader of one's own
+//!
+//! A handler runs any WGSL on the engine. Without WebGPU such a handler fails with "this handler needs WebGPU", unless
+//! its kernel has a CPU twin.
+//!
+//! ```
+//! use gradus::kernels::{Kernel, Recording};
+//! use gradus::prelude::*;
+//!
+//! static SQUARE: Kernel = Kernel::new("square", &["
+//!     @group(0) @binding(2) var<storage, read_write> data: array<f32>;
+//!
+//!     @compute @workgroup_size(64)
+//!     fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+//!         let item = span_item(id);
+//!         if item < span_end() { data[item] *= data[item]; }
+//!     }
+//! "]);
+//!
+//! async fn square(number: f32, ctx: Context) -> Result<f32, Error> {
+//!     let engine = ctx.engine().await?;
+//!     let data = engine.buffer("data", 1)?;
+//!     let mut recording = Recording::new();
+//!     recording.write(&data, &[number]);
+//!     recording.dispatch(&SQUARE, 1, &(), &[&data]);
+//!     engine.run(&recording, &ctx).await?;
+//!     Ok(f32::from_bits(engine.read(&data).await?[0]))
+//! }
+//! ```
+//!
+//! # The map of this crate
+//!
+//! | module | what lives in it | may name |
+//! |---|---|---|
+//! | [`value`], [`ids`] | payloads, errors, ids | nothing of ours |
+//! | [`ports`] | the world as traits | `value`, `ids` |
+//! | [`wire`] | messages between page and worker | `value`, `ids` |
+//! | [`queue`] | lanes, slots, jobs, attempts; no clock, no I/O | `value`, `ids` |
+//! | [`kernels`] | compute as data, shaders, the CPU engine | `value`, `gradus-cpu` |
+//! | [`gpu`] | the only wgpu code | `kernels`, `value` |
+//! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value` |
+//! | [`blocks`] | what an author writes | `kernels`, `ports`, `value`, `ids` |
+//! | [`runtime`] | drives queue and workers from the page | `blocks`, `queue`, `wire`, `ports`, `value`, `ids` |
+//! | [`worker`] | drives handlers in a worker | `blocks`, `kernels`, `wire`, `ports`, `value`, `ids` |
+//! | `browser` | the ports over `web_sys` | `ports`, `wire`, `value`, `ids` |
+//! | [`ui`] | the views | `runtime`, `blocks`, `value`, `ids` |
+//! | `launch` | puts both roles together | all of these |
+//!
+//! A test (`tests/law.rs`) reads every path in the source and holds it to this table.
 
 pub mod blocks;
 #[cfg(target_arch = "wasm32")]

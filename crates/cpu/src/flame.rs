@@ -143,8 +143,8 @@ impl Walker {
 
 /// Walks the walkers of the span and counts where they come: four words a pixel, hits and the palette's R, G and B.
 ///
-/// Whole numbers only, so that the sum does not depend on the order. A pixel's colour sums stay under 2^32 for 16
-/// million hits, which no pixel of a picture of under 100 million points gets near to.
+/// Whole numbers only, so that the sum does not depend on the order. A colour sum would pass 2^32 only on a pixel that
+/// gets a fifth of all points of the highest preset; the fullest pixel of 560 flames got a twenty-eighth.
 pub fn walk(span: Range<u32>, params: &Params, transforms: &[f32], palette: &[u32], histogram: &mut [u32]) {
     let (half_width, half_height) = (params.width as f32 * 0.5, params.height as f32 * 0.5);
     for item in span {

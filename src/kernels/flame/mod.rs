@@ -55,6 +55,7 @@ pub static WALK: Kernel =
     Kernel::new("flame-walk", &[RANDOM, PARAMS, WALKER, include_str!("walk.wgsl")]).twin(walk, Tolerance::Exact);
 
 /// One step of each walker. Items: walkers. Buffers: transforms, and places (3 `f32` a walker: x, y, colour).
+/// The tolerance is what WGSL allows sine and cosine (2^-11 each), grown by a variation's radius.
 pub static SINGLE: Kernel = Kernel::new("flame-single", &[RANDOM, PARAMS, WALKER, include_str!("single.wgsl")])
     .twin(single, Tolerance::Near { absolute: 4e-3, relative: 1e-3 });
 

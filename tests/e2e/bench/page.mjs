@@ -1,0 +1,93 @@
+// Figures of the page in Chromium here, one JSON line each. Run by `cargo xtask bench`, which builds first.
+import { start } from "../harness/app_page.mjs";
+
+const say = (name, value, unit) => console.log(JSON.stringify({ name, value: Math.round(value * 100) / 100, unit }));
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+const fixture = await start("fixture");
+{
+  const page = await fixture.open();
+  await page.press("No-op");
+  await page.ended("noop", "done", 1);
+  // From the click to the DOM that shows the result, measured in the page by a mutation observer.
+  const times = await page.page.evaluate(async () => {
+    const button = [...document.querySelectorAll("button")].find((button) => button.textContent === "No-op");
+    const out = [...document.querySelectorAll("label")].find((label) => label.textContent === "Out").parentElement.querySelector("textarea");
+    const times = [];
+    for (let run = 0; run < 60; run++) {
+      await new Promise((later) => setTimeout(later, 40));
+      const before = out.value;
+      const began = performance.now();
+      button.click();
+      while (out.value === before && performance.now() - began < 1000) await new Promise((turn) => { const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { port1.close(); turn(); }; port2.postMessage(0); });
+      times.push(performance.now() - began);
+    }
+    return times;
+  });
+  say("noop_click_to_dom_p50", median(times), "ms");
+  say("noop_click_to_dom_p95", [...times].sort((a, b) => a - b)[Math.floor(times.length * 0.95)], "ms");
+  await page.close();
+}
+{
+  const page = await fixture.open();
+  const longest = await page.page.evaluate(async () => {
+    const tasks = [];
+    new PerformanceObserver((list) => list.getEntries().forEach((entry) => tasks.push(entry.duration))).observe({ type: "longtask", buffered: true });
+    const button = [...document.querySelectorAll("button")].find((button) => button.textContent === "No-op");
+    tasks.length = 0;
+    // A visitor's clicks come one by one, so a hundred a task at the most.
+    for (let done = 0; done < 10_000; done += 100) {
+      for (let click = 0; click < 100; click++) button.click();
+      await new Promise((later) => setTimeout(later, 0));
+    }
+    const waiting = () => window.gradus.snapshot().lanes.find((lane) => lane.id === "noop").waiting.length;
+    const most = waiting();
+    while (waiting() > 0) await new Promise((later) => setTimeout(later, 500));
+    return { longest: Math.max(0, ...tasks), long: tasks.length, most };
+  });
+  say("ten_thousand_jobs_longest_task", longest.longest, "ms");
+  say("ten_thousand_jobs_tasks_over_50_ms", longest.long, "tasks");
+  await page.close();
+}
+{
+  const page = await fixture.open();
+  const took = await page.page.evaluate(async () => {
+    const button = [...document.querySelectorAll("button")].find((button) => button.textContent === "Partials");
+    const out = [...document.querySelectorAll("label")].find((label) => label.textContent === "Out").parentElement.querySelector("textarea");
+    const began = performance.now();
+    button.click();
+    const state = () => window.gradus.snapshot().jobs.find((job) => job.listener === "partials")?.state;
+    while (state() !== "done") await new Promise((later) => setTimeout(later, 1));
+    const done = performance.now();
+    while (out.value !== "partial 1000") await new Promise((later) => setTimeout(later, 1));
+    return { all: performance.now() - began, late: performance.now() - done };
+  });
+  say("thousand_partials", took.all, "ms");
+  say("thousand_partials_last_shown_after_done", took.late, "ms");
+  await page.close();
+}
+await fixture.stop();
+
+const demo = await start("demo");
+for (const query of ["?engine=cpu", "?engine=gpu"]) {
+  const page = await demo.open(query);
+  await page.tab("Studio").click();
+  await page.ended("suit", "done", 1, 120_000);
+  const region = page.region("Studio");
+  const speed = await page.page.evaluate(() => Number(Object.entries(localStorage).find(([key]) => key.includes("speed of"))?.[1]));
+  say(`scene_samples_a_second_${query.slice(-3)}`, speed, "1/s");
+  for (const model of ["scene", "flame", "reaction"]) {
+    await region.getByLabel("Model", { exact: true }).selectOption(model);
+    await region.getByLabel("Width", { exact: true }).fill("256");
+    await region.getByLabel("Height", { exact: true }).fill("256");
+    await region.getByLabel("Quality", { exact: true }).selectOption("low");
+    const done = (await page.snapshot()).jobs.filter((job) => job.lane === "paint").length;
+    const began = performance.now();
+    await page.pressIn(region, "Generate");
+    await page.ended("paint", "done", done + 1, 300_000);
+    say(`${model}_256_low_${query.slice(-3)}`, performance.now() - began, "ms");
+  }
+  await page.close();
+}
+say("requests_to_open", demo.server.requests.filter((path) => !path.endsWith("favicon.ico")).length / 2, "requests");
+await demo.stop();
