@@ -9,9 +9,7 @@ after(() => app.stop());
 const out = (page) => page.page.getByLabel("Out", { exact: true });
 const jobsOf = async (page, listener) => (await page.snapshot()).jobs.filter((job) => job.listener === listener);
 
-async function shows(page, text) {
-  await page.page.waitForFunction((text) => [...document.querySelectorAll("textarea")].some((area) => area.value.includes(text)), text);
-}
+const shows = (page, text) => page.shows("Out", text);
 
 test("load, no-op, partial results and iterators reach the page", async () => {
   const page = await app.open();

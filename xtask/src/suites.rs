@@ -151,7 +151,8 @@ fn end_to_end() -> Result<Count, String> {
         .collect();
     files.sort();
     // One file after another: they measure times, and share two cores with their browsers.
-    let mut arguments = vec!["--test", "--test-concurrency=1", "--test-reporter=tap"];
+    let mut arguments =
+        vec!["--test", "--test-concurrency=1", "--test-force-exit", "--test-timeout=300000", "--test-reporter=tap"];
     arguments.extend(files.iter().map(String::as_str));
     let (succeeded, lines) = tee(command("", "node", &arguments))?;
     let total = |word: &str| -> u64 {

@@ -49,6 +49,20 @@ export class AppPage {
     );
   }
 
+  /** Waits until the box with this label holds a text; results are drawn a frame after the news of them. */
+  shows(label, text) {
+    const box = this.page.getByLabel(label, { exact: true });
+    return box.evaluate((box, text) => new Promise((shown, failed) => {
+      const began = performance.now();
+      const look = () => {
+        if (box.value.includes(text)) shown();
+        else if (performance.now() - began > 30_000) failed(new Error(`${text} is not shown but ${box.value}`));
+        else setTimeout(look, 10);
+      };
+      look();
+    }), text);
+  }
+
   /** Takes a snapshot every 20 ms, in the page, until `stopSampling`, which gives what was seen of each lane. */
   startSampling() {
     return this.page.evaluate(() => {
