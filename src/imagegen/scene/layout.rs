@@ -184,6 +184,8 @@ fn side_by_side(roots: &[usize], objects: &mut [Placed], random: &mut Random) {
             order.push(root);
         }
     }
+    // By the place in the text of what the others refer to, so that a group stands together.
+    order.sort_unstable();
     let rows = if order.len() > 4 { 2 } else { 1 };
     let in_row = order.len().div_ceil(rows);
     let mut z = 0.0;
@@ -347,6 +349,11 @@ mod tests {
             assert!(at(left, 0).0[0] < at(left, 1).0[0], "{seed}");
             let right = "a red cube right of a blue ball";
             assert!(at(right, 0).0[0] > at(right, 1).0[0], "{seed}");
+            for (prompt, side) in [("a ball right of three cubes", 1.0), ("a ball left of three cubes", -1.0)] {
+                for cube in 1..4 {
+                    assert!((at(prompt, 0).0[0] - at(prompt, cube).0[0]) * side > 0.0, "{prompt} {seed}");
+                }
+            }
             let behind = "a red cube behind a blue ball";
             assert!(at(behind, 0).1[2] > at(behind, 1).1[2], "{seed}");
             assert!(at(behind, 0).0[1] < at(behind, 1).0[1], "{seed}: farther is higher");

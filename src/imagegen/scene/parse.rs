@@ -107,8 +107,10 @@ pub fn parse(prompt: &str) -> Description {
                 }
                 group = first..first + taken;
                 if let Some((said, subjects)) = relation.take() {
+                    // Right of a group is right of its last, which stands rightmost.
+                    let reference = if said == Relation::Right { first + taken - 1 } else { first };
                     for object in &mut scene.objects[subjects] {
-                        object.relation.get_or_insert((said, first));
+                        object.relation.get_or_insert((said, reference));
                     }
                 }
             }
@@ -169,6 +171,8 @@ mod tests {
         check("a wooden floor, overcast", " Wood Overcast");
         check("a checkered floor under a cloudy sky", " Checkerboard Overcast");
         check("left of a cube", "cu");
+        check("a ball right of two cubes", "spRight>2 cu cu");
+        check("a ball left of two cubes", "spLeft>1 cu cu");
         check("a cat on a box", "cu ?cat");
         check("Cat cat CAT", " ?Cat");
         check("мяч 🦄 كرة", " ?мяч,كرة");
