@@ -100,7 +100,7 @@ fn flames() -> Vec<Case> {
         params: bytes.clone(),
         buffers: vec![
             transforms(0),
-            (0..256).map(|index| index * 0x0001_0203 & 0x00ff_ffff).collect(),
+            (0..256).map(|index| (index * 0x0001_0203) & 0x00ff_ffff).collect(),
             vec![0; (width * height * 4) as usize],
         ],
         // After one step a last bit moves a few of the points into the neighbouring pixel.
