@@ -1,10 +1,18 @@
-//! In-memory twins of the ports, on a virtual clock: nothing sleeps, nothing is random.
+//! In-memory twins of the ports, on a virtual clock: nothing sleeps, nothing is random, and what would happen by itself
+//! in a browser happens when a test says so.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Clock, Store};
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+
+use super::{Clock, Link, Spawn, Store, Timer, WorkerListener, WorkerSignal, Workers};
+use crate::ids::WorkerId;
 use crate::value::Time;
 
 /// A clock that stands still until it is moved.
@@ -43,5 +51,131 @@ impl Store for MemoryStore {
 
     fn set(&self, key: &str, text: &str) {
         self.0.borrow_mut().insert(key.to_owned(), text.to_owned());
+    }
+}
+
+/// A timer on a [`ManualClock`]; its futures are looked at by [`Tasks::poll_all`], which needs no waking.
+pub struct ManualTimer(pub Rc<ManualClock>);
+
+impl Timer for ManualTimer {
+    fn sleep(&self, delay: Duration) -> LocalBoxFuture<'static, ()> {
+        let (clock, until) = (Rc::clone(&self.0), self.0.now() + delay);
+        poll_fn(move |_| if clock.now() >= until { Poll::Ready(()) } else { Poll::Pending }).boxed_local()
+    }
+
+    fn turn(&self) -> LocalBoxFuture<'static, ()> {
+        let mut turned = false;
+        poll_fn(move |_| if std::mem::replace(&mut turned, true) { Poll::Ready(()) } else { Poll::Pending })
+            .boxed_local()
+    }
+}
+
+/// Futures that are polled when a test says so.
+#[derive(Default)]
+pub struct Tasks(RefCell<Vec<LocalBoxFuture<'static, ()>>>);
+
+impl Tasks {
+    /// Polls every task once; gives how many are left.
+    pub fn poll_all(&self) -> usize {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut tasks = self.0.take();
+        tasks.retain_mut(|task| task.as_mut().poll(&mut context).is_pending());
+        // What was spawned meanwhile comes behind.
+        let mut all = self.0.borrow_mut();
+        tasks.append(&mut all);
+        *all = tasks;
+        all.len()
+    }
+}
+
+impl Spawn for Tasks {
+    fn spawn(&self, task: LocalBoxFuture<'static, ()>) {
+        self.0.borrow_mut().push(task);
+    }
+}
+
+/// The worker's end of a link: takes what the page sends.
+pub type WorkerEnd = Rc<dyn Fn(&[u8])>;
+
+type ToPage = RefCell<VecDeque<(WorkerId, WorkerSignal)>>;
+type ToWorkers = RefCell<VecDeque<(WorkerId, Vec<u8>)>>;
+
+/// Workers in the same thread. Messages wait until they are delivered.
+pub struct MemoryWorkers {
+    make: Box<dyn Fn(Rc<dyn Link>) -> Option<WorkerEnd>>,
+    cores: usize,
+    running: RefCell<BTreeMap<WorkerId, (WorkerEnd, WorkerListener)>>,
+    to_page: Rc<ToPage>,
+    to_workers: Rc<ToWorkers>,
+}
+
+struct Queued<T: 'static>(Rc<RefCell<VecDeque<(WorkerId, T)>>>, WorkerId, fn(Vec<u8>) -> T);
+
+impl<T> Link for Queued<T> {
+    fn send(&self, message: Vec<u8>) {
+        self.0.borrow_mut().push_back((self.1, self.2(message)));
+    }
+}
+
+impl MemoryWorkers {
+    /// Workers of a machine with so many cores. `make` makes a worker from its link to the page; `None` is one that
+    /// cannot start.
+    pub fn new(cores: usize, make: impl Fn(Rc<dyn Link>) -> Option<WorkerEnd> + 'static) -> Self {
+        Self {
+            make: Box::new(make),
+            cores,
+            running: RefCell::default(),
+            to_page: Rc::default(),
+            to_workers: Rc::default(),
+        }
+    }
+
+    /// Delivers all messages that are on their way; whether there were any.
+    pub fn deliver(&self) -> bool {
+        let (out, back) = (self.to_workers.take(), self.to_page.take());
+        let any = !out.is_empty() || !back.is_empty();
+        for (worker, message) in out {
+            let end = self.running.borrow().get(&worker).map(|(end, _)| Rc::clone(end));
+            if let Some(end) = end {
+                end(&message);
+            }
+        }
+        for (worker, signal) in back {
+            let listener = self.running.borrow().get(&worker).map(|(_, listener)| Rc::clone(listener));
+            if let Some(listener) = listener {
+                listener(worker, signal);
+            }
+        }
+        any
+    }
+
+    /// The workers that run.
+    pub fn running(&self) -> Vec<WorkerId> {
+        self.running.borrow().keys().copied().collect()
+    }
+
+    /// Breaks a worker, as a browser would that ran out of memory.
+    pub fn break_worker(&self, worker: WorkerId, reason: &str) {
+        self.to_page.borrow_mut().push_back((worker, WorkerSignal::Broken(reason.to_owned())));
+    }
+}
+
+impl Workers for MemoryWorkers {
+    fn start(&self, worker: WorkerId, listener: WorkerListener) -> Rc<dyn Link> {
+        let to_page = Rc::new(Queued(Rc::clone(&self.to_page), worker, WorkerSignal::Message));
+        let end = (self.make)(to_page).unwrap_or_else(|| {
+            self.break_worker(worker, "it does not start");
+            Rc::new(|_: &[u8]| {})
+        });
+        self.running.borrow_mut().insert(worker, (end, listener));
+        Rc::new(Queued(Rc::clone(&self.to_workers), worker, std::convert::identity))
+    }
+
+    fn end(&self, worker: WorkerId) {
+        self.running.borrow_mut().remove(&worker);
+    }
+
+    fn cores(&self) -> usize {
+        self.cores
     }
 }
