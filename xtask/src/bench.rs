@@ -1,6 +1,6 @@
 //! Figures, one JSON line each.
 
-use crate::run::{command, root, run};
+use crate::run::{command, root, run, tee};
 use crate::{dist, sizes, tools};
 
 pub fn bench() -> Result<(), String> {
@@ -13,6 +13,7 @@ pub fn bench() -> Result<(), String> {
         println!("{{\"name\":\"gzipped_{name}\",\"value\":{},\"unit\":\"B\"}}", size.gzipped);
     }
     run(command("", "cargo", &["bench", "--quiet", "--bench", "queue"]))?;
+    in_wasm()?;
     let entries = std::fs::read_dir(root().join("tests/e2e/bench")).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
     files.sort();
@@ -20,4 +21,29 @@ pub fn bench() -> Result<(), String> {
         run(command("", "node", &[&file.to_string_lossy()]))?;
     }
     Ok(())
+}
+
+/// The queue's figure in a browser: a test for release that says it on the console.
+fn in_wasm() -> Result<(), String> {
+    let mut cargo = command(
+        "",
+        "cargo",
+        &[
+            "test",
+            "--quiet",
+            "--release",
+            "--target",
+            "wasm32-unknown-unknown",
+            "--test",
+            "browser_bench",
+            "--",
+            "--nocapture",
+        ],
+    );
+    cargo.env("CHROMEDRIVER", "/usr/bin/chromedriver");
+    let (succeeded, lines) = tee(cargo)?;
+    if succeeded && lines.iter().any(|line| line.contains("queue_cycles_wasm")) {
+        return Ok(());
+    }
+    Err("the queue's figure in wasm could not be taken".into())
 }
