@@ -3,4 +3,5 @@
 pub mod arrange;
 pub mod markdown;
 pub mod style;
+pub mod tabs;
 pub mod words;

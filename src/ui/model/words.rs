@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::runtime::view::{PanelView, Phase};
+use crate::runtime::view::{EndedView, PanelView, Phase, SlotView, WaitingView};
 
 /// "0.4 s", "12 s", "2 min 5 s": as exact as one can use it.
 ///
@@ -34,16 +34,30 @@ pub fn summary(panel: &PanelView) -> String {
     }
 }
 
-/// A phase in one word.
+/// What stands below a busy slot: how long it runs, or that it is asked to stop.
 #[must_use]
-pub fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Waiting => "waiting",
-        Phase::Running => "running",
-        Phase::Stopping => "stopping",
-        Phase::Done => "done",
-        Phase::Failed => "failed",
-        Phase::Cancelled => "cancelled",
+pub fn slot(slot: &SlotView) -> String {
+    if slot.phase == Phase::Stopping { "stopping".into() } else { time(slot.elapsed) }
+}
+
+/// What stands beside a waiting job: its name, and how long until it is done.
+#[must_use]
+pub fn waiting(row: &WaitingView) -> String {
+    match (row.starting, row.estimate) {
+        (true, _) => format!("{} · waiting for a worker", row.job),
+        (false, Some(left)) => format!("{} · done in {}", row.job, time(left)),
+        (false, None) => format!("{} · no estimate yet", row.job),
+    }
+}
+
+/// How a job ended: "done in 3.9 s", "cancelled", or what went wrong.
+#[must_use]
+pub fn ended(row: &EndedView) -> String {
+    match (&row.error, row.phase) {
+        (Some(error), _) => format!("failed: {error}"),
+        (None, Phase::Failed) => "failed".into(),
+        (None, Phase::Cancelled) => "cancelled".into(),
+        (None, _) => format!("done in {}", time(row.took)),
     }
 }
 

@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use super::Page;
+use super::el::el;
 use crate::blocks::{ComponentSpec, Event, Variant};
 use crate::ids::ComponentId;
 
@@ -10,11 +11,10 @@ pub(super) fn button(page: Page, id: ComponentId, spec: &ComponentSpec, variant:
         Variant::Secondary => "button",
         Variant::Stop => "button button-stop",
     };
-    let disabled = spec.interactive == Some(false);
-    view! {
-        <button type="button" class=class disabled=disabled on:click=move |_| page.fire(id, Event::Click)>
-            {spec.label.clone()}
-        </button>
-    }
-    .into_any()
+    el("button", class)
+        .attr("type", "button")
+        .flag("disabled", spec.interactive == Some(false))
+        .text(&spec.label)
+        .on("click", move |_| page.fire(id, Event::Click))
+        .into()
 }

@@ -4,17 +4,18 @@ use leptos::prelude::*;
 use wasm_bindgen::{Clamped, JsCast as _};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
+use super::el::{El, el};
 use crate::value::{Picture, add_texts};
 
 /// A canvas that shows the picture, whenever there is one.
-pub(super) fn canvas(picture: Memo<Option<Picture>>, label: String, class: &'static str) -> AnyView {
-    let canvas: NodeRef<leptos::html::Canvas> = NodeRef::new();
-    Effect::new(move |_| {
-        if let (Some(canvas), Some(picture)) = (canvas.get(), picture.get()) {
-            draw(&canvas, &picture);
-        }
-    });
-    view! { <canvas node_ref=canvas class=class role="img" aria-label=label></canvas> }.into_any()
+pub(super) fn canvas(picture: Memo<Option<Picture>>, label: &str) -> El {
+    el("canvas", "canvas").attr("role", "img").attr("aria-label", label).live(move |canvas| {
+        picture.with(|picture| {
+            if let (Some(canvas), Some(picture)) = (canvas.dyn_ref(), picture) {
+                draw(canvas, picture);
+            }
+        });
+    })
 }
 
 fn draw(canvas: &web_sys::HtmlCanvasElement, picture: &Picture) {
@@ -34,7 +35,7 @@ fn draw(canvas: &web_sys::HtmlCanvasElement, picture: &Picture) {
 }
 
 /// Saves the picture as a PNG file under this name. The browser encodes, which saves an encoder in the download.
-pub(super) fn download(picture: &Picture, name: &str) {
+fn download(picture: &Picture, name: &str) {
     let (picture, name) = (picture.clone(), name.to_owned());
     spawn_local(async move {
         if save(&picture, &name).await.is_none() {
@@ -65,4 +66,12 @@ async fn save(picture: &Picture, name: &str) -> Option<()> {
     // The browser has taken the address by then.
     set_timeout(move || drop(web_sys::Url::revoke_object_url(&url)), std::time::Duration::from_secs(1));
     Some(())
+}
+
+/// A button that saves what is shown at the time.
+pub(super) fn download_button(picture: Memo<Option<Picture>>, app: &str) -> El {
+    let name = format!("{app}.png");
+    el("button", "quiet").attr("type", "button").text("Download PNG").on("click", move |_| {
+        picture.with_untracked(|picture| picture.iter().for_each(|picture| download(picture, &name)));
+    })
 }

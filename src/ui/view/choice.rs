@@ -1,69 +1,75 @@
 //! Checkbox, Dropdown and Slider.
 
-use leptos::ev;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::component::{control, described_by, refused, under};
+use super::component::{control, control_id, under};
+use super::el::{El, el, target};
 use crate::blocks::{ComponentSpec, Event, Range};
 use crate::ids::ComponentId;
 use crate::value::Value;
 
 pub(super) fn checkbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     let view = page.component(id);
-    let ticked = Memo::new(move |_| view.with(|view| view.value == Value::Bool(true)));
-    view! {
-        <div class="field">
-            <label class="tick">
-                <input type="checkbox" id=control(id) prop:checked=ticked disabled=spec.interactive == Some(false)
-                    aria-describedby=described_by(id)
-                    on:change=move |event| page.set(id, Value::Bool(event_target_checked(&event)))/>
-                <span>{spec.label.clone()}</span>
-            </label>
-            {under(page, id, spec)}
-        </div>
-    }
-    .into_any()
-}
-
-pub(super) fn dropdown(page: Page, id: ComponentId, spec: &ComponentSpec, choices: &[String]) -> AnyView {
-    let view = page.component(id);
-    let options: Vec<AnyView> = choices
-        .iter()
-        .map(|choice| {
-            let (value, mine) = (choice.clone(), Value::Text(choice.clone()));
-            let selected = move || view.with(|view| view.value == mine);
-            view! { <option value=value prop:selected=selected>{choice.clone()}</option> }.into_any()
+    let input = control("input", "", page, id, spec)
+        .attr("type", "checkbox")
+        .flag("disabled", spec.interactive == Some(false))
+        .live(move |input| {
+            let ticked = view.with(|view| view.value == Value::Bool(true));
+            input.unchecked_ref::<web_sys::HtmlInputElement>().set_checked(ticked);
         })
-        .collect();
-    view! {
-        <select id=control(id) class="input" disabled=spec.interactive == Some(false) aria-describedby=described_by(id)
-            aria-invalid=move || refused(page, id).get().to_string()
-            on:change=move |event| page.set(id, Value::Text(event_target_value(&event)))>{options}</select>
-    }
-    .into_any()
+        .on("change", move |event| {
+            if let Some(input) = target::<web_sys::HtmlInputElement>(&event) {
+                page.set(id, Value::Bool(input.checked()));
+            }
+        });
+    let label = el("label", "tick").child(input).child(el("span", "").text(&spec.label));
+    el("div", "field").child(label).children(under(page, id, spec)).into()
 }
 
-pub(super) fn slider(page: Page, id: ComponentId, spec: &ComponentSpec, range: &Range) -> AnyView {
+pub(super) fn dropdown(page: Page, id: ComponentId, spec: &ComponentSpec, choices: &[String]) -> El {
+    let view = page.component(id);
+    let options = choices.iter().map(|choice| el("option", "").attr("value", choice).text(choice).into());
+    control("select", "input", page, id, spec)
+        .flag("disabled", spec.interactive == Some(false))
+        .children(options)
+        .live(move |select| {
+            let chosen = view.with(|view| match &view.value {
+                Value::Text(choice) => choice.clone(),
+                _ => String::new(),
+            });
+            select.unchecked_ref::<web_sys::HtmlSelectElement>().set_value(&chosen);
+        })
+        .on("change", move |event| {
+            if let Some(select) = target::<web_sys::HtmlSelectElement>(&event) {
+                page.set(id, Value::Text(select.value()));
+            }
+        })
+}
+
+pub(super) fn slider(page: Page, id: ComponentId, spec: &ComponentSpec, range: &Range) -> El {
     let view = page.component(id);
     let (low, high) = (range.minimum.unwrap_or(0.0), range.maximum.unwrap_or(100.0));
     let step = range.step.unwrap_or((high - low) / 100.0);
-    let number = Memo::new(move |_| match view.with(|view| view.value.clone()) {
-        Value::Number(number) => number,
-        _ => low,
-    });
-    let slid = move |event: ev::Event| {
-        if let Ok(number) = event_target_value(&event).parse() {
-            page.set(id, Value::Number(number));
-        }
+    let number = move || match view.with(|view| view.value.clone()) {
+        Value::Number(number) => number.to_string(),
+        _ => low.to_string(),
     };
-    view! {
-        <div class="slider">
-            <input id=control(id) type="range" min=low.to_string() max=high.to_string() step=step.to_string()
-                prop:value=move || number.get().to_string() disabled=spec.interactive == Some(false)
-                aria-describedby=described_by(id) on:input=slid on:change=move |_| page.fire(id, Event::Release)/>
-            <output for=control(id) class="figure">{move || number.get().to_string()}</output>
-        </div>
-    }
-    .into_any()
+    let input = control("input", "", page, id, spec)
+        .attr("type", "range")
+        .attr("min", &low.to_string())
+        .attr("max", &high.to_string())
+        .attr("step", &step.to_string())
+        .flag("disabled", spec.interactive == Some(false))
+        .live(move |input| input.unchecked_ref::<web_sys::HtmlInputElement>().set_value(&number()))
+        .on("input", move |event| {
+            let typed = target::<web_sys::HtmlInputElement>(&event).map(|input| input.value_as_number());
+            if let Some(number) = typed.filter(|number| number.is_finite()) {
+                page.set(id, Value::Number(number));
+            }
+        })
+        .on("change", move |_| page.fire(id, Event::Release));
+    let shown = el("output", "figure").attr("for", &control_id(id)).live_text(number);
+    el("div", "slider").child(input).child(shown)
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::el::{El, el, nothing};
 use super::{Page, button, choice, gallery, image, markdown, number, textbox};
 use crate::blocks::{ComponentSpec, Kind};
 use crate::ids::ComponentId;
@@ -9,7 +10,7 @@ use crate::runtime::view::{Phase, Status};
 
 pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
     let app = page.app();
-    let Some(spec) = app.component(id).filter(|spec| spec.visible) else { return ().into_any() };
+    let Some(spec) = app.component(id).filter(|spec| spec.visible) else { return nothing() };
     match &spec.kind {
         Kind::Button { variant } => button::button(page, id, spec, *variant),
         Kind::Markdown => markdown::markdown(page, id),
@@ -24,83 +25,92 @@ pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
 }
 
 /// The id of a component's control in the document.
-pub(super) fn control(id: ComponentId) -> String {
+pub(super) fn control_id(id: ComponentId) -> String {
     format!("gradus-{id}")
 }
 
-/// The ids of what describes a control: its help and its error.
-pub(super) fn described_by(id: ComponentId) -> String {
-    format!("gradus-{id}-info gradus-{id}-error")
-}
-
-/// Whether the component's value was refused.
-pub(super) fn refused(page: Page, id: ComponentId) -> Memo<bool> {
+/// A component's native control: named by its label, described by its help and its error.
+pub(super) fn control(tag: &'static str, class: &str, page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
     let view = page.component(id);
-    Memo::new(move |_| view.with(|view| view.error.is_some()))
+    let error = format!("gradus-{id}-error");
+    let described = if spec.info.is_empty() { error } else { format!("gradus-{id}-info {error}") };
+    el(tag, class)
+        .attr("id", &control_id(id))
+        .attr("aria-describedby", &described)
+        .live_attr("aria-invalid", move || Some(view.with(|view| view.error.is_some()).to_string()))
 }
 
 /// A control with its label above and its help, error and status below.
-pub(super) fn framed(page: Page, id: ComponentId, spec: &ComponentSpec, inner: AnyView) -> AnyView {
-    view! {
-        <div class="field">
-            <label for=control(id)>{spec.label.clone()}</label>
-            {inner}
-            {under(page, id, spec)}
-        </div>
-    }
-    .into_any()
+pub(super) fn framed(page: Page, id: ComponentId, spec: &ComponentSpec, inner: El) -> AnyView {
+    let label = el("label", "").attr("for", &control_id(id)).text(&spec.label);
+    el("div", "field").child(label).child(inner).children(under(page, id, spec)).into()
 }
 
 /// Help, error and status.
-pub(super) fn under(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
-    let info = (!spec.info.is_empty())
-        .then(|| view! { <p class="info" id=format!("gradus-{id}-info")>{spec.info.clone()}</p> });
-    view! { {info} {error(page, id)} {status(page, id)} }.into_any()
+pub(super) fn under(page: Page, id: ComponentId, spec: &ComponentSpec) -> [AnyView; 3] {
+    [info(id, spec), error(page, id), status(page, id, spec)]
+}
+
+pub(super) fn info(id: ComponentId, spec: &ComponentSpec) -> AnyView {
+    if spec.info.is_empty() {
+        return nothing();
+    }
+    el("p", "info").attr("id", &format!("gradus-{id}-info")).text(&spec.info).into()
 }
 
 pub(super) fn error(page: Page, id: ComponentId) -> AnyView {
     let view = page.component(id);
-    let error = Memo::new(move |_| view.with(|view| view.error.clone()));
-    view! { <p class="error" role="alert" id=format!("gradus-{id}-error") hidden=move || error.get().is_none()>{error}</p> }
-        .into_any()
+    el("p", "error")
+        .attr("role", "alert")
+        .attr("id", &format!("gradus-{id}-error"))
+        .live_flag("hidden", move || view.with(|view| view.error.is_none()))
+        .live_text(move || view.with(|view| view.error.clone()).unwrap_or_default())
+        .into()
 }
 
-/// The strip that says what the jobs of an output are at; there from the first job on, so that nothing jumps later.
-pub(super) fn status(page: Page, id: ComponentId) -> AnyView {
+/// The strip that says what the jobs of an output are at. An output has it from the start, so that nothing jumps; what
+/// the visitor fills in has it only to say that something failed.
+pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     let view = page.component(id);
-    let quiet = !page.app().component(id).is_some_and(|spec| matches!(spec.kind, Kind::Image | Kind::Gallery { .. }));
+    let output = spec.interactive == Some(false);
+    let picture = matches!(spec.kind, Kind::Image | Kind::Gallery { .. });
     // Of a text, the text itself says that it is done.
-    let told = move |status: &Status| !(quiet && status.phase == Phase::Done);
-    let status = Memo::new(move |_| view.with(|view| view.status.clone().filter(told)));
-    (move || status.get().map(strip)).into_any()
+    let told = move |status: &&Status| match status.phase {
+        Phase::Failed => true,
+        Phase::Done => picture,
+        _ => output || picture,
+    };
+    let phase = move || view.with(|view| view.status.as_ref().filter(told).map(|status| status.phase));
+    let words = move || view.with(|view| view.status.as_ref().filter(told).map(|status| status.text.clone()));
+    let share = move || view.with(|view| view.status.as_ref().and_then(|status| status.progress));
+    let line = el("p", "status-text")
+        .live_attr("role", move || (phase() == Some(Phase::Failed)).then(|| "alert".to_owned()))
+        .live_text(move || words().unwrap_or_default());
+    el("div", "")
+        .attr("data-testid", "status")
+        .live_attr("class", move || Some(class(phase()).to_owned()))
+        .live_flag("hidden", move || !output && phase().is_none())
+        .child(bar(share).live_flag("hidden", move || !matches!(phase(), Some(Phase::Running | Phase::Stopping))))
+        .child(line)
+        .into()
 }
 
-fn strip(status: Status) -> AnyView {
-    let class = match status.phase {
-        Phase::Waiting => "status status-waiting",
-        Phase::Running => "status status-running",
-        Phase::Stopping => "status status-stopping",
-        Phase::Done => "status status-done",
-        Phase::Failed => "status status-failed",
-        Phase::Cancelled => "status status-cancelled",
-    };
-    let moving = matches!(status.phase, Phase::Running | Phase::Stopping);
-    view! {
-        <div class=class data-testid="status">
-            {moving.then(|| bar(status.progress))}
-            <p class="status-text" role=(status.phase == Phase::Failed).then_some("alert")>{status.text}</p>
-        </div>
+fn class(phase: Option<Phase>) -> &'static str {
+    match phase {
+        None => "status",
+        Some(Phase::Waiting) => "status status-waiting",
+        Some(Phase::Running) => "status status-running",
+        Some(Phase::Stopping) => "status status-stopping",
+        Some(Phase::Done) => "status status-done",
+        Some(Phase::Failed) => "status status-failed",
+        Some(Phase::Cancelled) => "status status-cancelled",
     }
-    .into_any()
 }
 
 /// A progress bar; without a share it only says that something moves.
-pub(super) fn bar(share: Option<f32>) -> AnyView {
-    match share {
-        Some(share) => {
-            view! { <progress class="progress" max="1" value=share.to_string() aria-label="Progress"></progress> }
-                .into_any()
-        }
-        None => view! { <progress class="progress" aria-label="Progress"></progress> }.into_any(),
-    }
+pub(super) fn bar(share: impl Fn() -> Option<f32> + 'static) -> El {
+    el("progress", "progress")
+        .attr("max", "1")
+        .attr("aria-label", "Progress")
+        .live_attr("value", move || share().map(|share| share.to_string()))
 }

@@ -1,70 +1,66 @@
 use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::canvas::{canvas, download};
-use super::component::{error, status};
+use super::canvas::{canvas, download_button};
+use super::component::{error, info, status};
+use super::el::{each, el, target};
 use crate::blocks::ComponentSpec;
 use crate::ids::ComponentId;
 use crate::value::{Picture, Value};
 
 pub(super) fn gallery(page: Page, id: ComponentId, spec: &ComponentSpec, columns: u32) -> AnyView {
     let view = page.component(id);
-    let pictures = Memo::new(move |_| match view.with(|view| view.value.clone()) {
-        Value::Gallery(pictures) => pictures,
-        _ => Vec::new(),
-    });
-    let large: RwSignal<Option<usize>> = RwSignal::new(None);
-    let dialog: NodeRef<leptos::html::Dialog> = NodeRef::new();
-    let shown = Memo::new(move |_| large.get().and_then(|index| pictures.with(|all| all.get(index).cloned())));
-    let name = format!("{}.png", page.app().name());
-    let open = move |index: usize| {
-        large.set(Some(index));
-        if let Some(dialog) = dialog.get_untracked()
-            && dialog.show_modal().is_err()
-        {
-            // Already open: it shows the other picture.
-            large.set(Some(index));
-        }
+    let at = move |index: u64| {
+        view.with(|view| match &view.value {
+            Value::Gallery(pictures) => pictures.get(index as usize).cloned(),
+            _ => None,
+        })
     };
-    let close = move |_| {
-        if let Some(dialog) = dialog.get_untracked() {
+    let places = Memo::new(move |_| {
+        view.with(|view| match &view.value {
+            Value::Gallery(pictures) => (0..pictures.len() as u64).collect(),
+            _ => Vec::new(),
+        })
+    });
+    let large: RwSignal<Option<u64>> = RwSignal::new(None);
+    let shown: Memo<Option<Picture>> = Memo::new(move |_| large.get().and_then(at));
+    let thumb = move |index: u64| {
+        let picture = Memo::new(move |_| at(index));
+        let name = format!("Picture {}", index + 1);
+        el("button", "thumb")
+            .attr("type", "button")
+            .attr("aria-label", &format!("Open {name}"))
+            .on("click", move |_| large.set(Some(index)))
+            .child(canvas(picture, &name))
+            .into()
+    };
+    let close = el("button", "quiet").attr("type", "button").text("Close").on("click", |event| {
+        let dialog = target::<web_sys::Element>(&event).and_then(|button| button.closest("dialog").ok().flatten());
+        if let Some(dialog) = dialog.and_then(|dialog| dialog.dyn_into::<web_sys::HtmlDialogElement>().ok()) {
             dialog.close();
         }
-    };
-    let (label, name_of_figure) = (spec.label.clone(), spec.label.clone());
-    let count = Memo::new(move |_| pictures.with(Vec::len));
-    let grid = format!("gallery-grid columns-{}", columns.min(6));
-    view! {
-        <figure class="picture gallery" aria-label=name_of_figure>
-            <figcaption>{label}</figcaption>
-            {move || (count.get() == 0).then(|| view! { <p class="empty">"No pictures yet"</p> })}
-            <div class=grid>
-                <For each=move || 0..count.get() key=|index| *index children=move |index| {
-                    let picture = Memo::new(move |_| pictures.with(|all| all.get(index).cloned()));
-                    let label = format!("Picture {}", index + 1);
-                    let open_label = format!("Open {label}");
-                    view! {
-                        <button type="button" class="thumb" aria-label=open_label on:click=move |_| open(index)>
-                            {canvas(picture, label, "canvas")}
-                        </button>
-                    }
-                }/>
-            </div>
-            {error(page, id)}
-            {status(page, id)}
-            <dialog node_ref=dialog class="large" aria-label="Picture">
-                {move || shown.with(Option::is_some).then(|| canvas(shown, "Picture".into(), "canvas"))}
-                <div class="large-buttons">
-                    {move || shown.get().map(|picture| save(picture, name.clone()))}
-                    <button type="button" class="quiet" on:click=close>"Close"</button>
-                </div>
-            </dialog>
-        </figure>
-    }
-    .into_any()
-}
-
-fn save(picture: Picture, name: String) -> AnyView {
-    view! { <button type="button" class="quiet" on:click=move |_| download(&picture, &name)>"Download PNG"</button> }
-        .into_any()
+    });
+    let app = page.app();
+    let dialog = el("dialog", "large")
+        .attr("aria-label", "Picture")
+        .live(move |dialog| {
+            let dialog: &web_sys::HtmlDialogElement = dialog.unchecked_ref();
+            // One that is open already shows the other picture.
+            if large.get().is_some() && !dialog.open() {
+                let _ = dialog.show_modal();
+            }
+        })
+        // Escape closes it too.
+        .on("close", move |_| large.set(None))
+        .child(canvas(shown, "Picture"))
+        .child(el("div", "large-buttons").child(download_button(shown, app.name())).child(close));
+    el("figure", "picture gallery")
+        .attr("aria-label", &spec.label)
+        .child(el("figcaption", "").text(&spec.label))
+        .child(el("p", "empty").text("No pictures yet").live_flag("hidden", move || !places.with(Vec::is_empty)))
+        .child(el("div", &format!("gallery-grid columns-{}", columns.min(6))).child(each(places, thumb)))
+        .children([info(id, spec), error(page, id), status(page, id, spec)])
+        .child(dialog)
+        .into()
 }

@@ -1,83 +1,99 @@
-use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::Page;
-use super::canvas::{canvas, download};
-use super::component::{control, described_by, error, status};
+use super::canvas::{canvas, download_button};
+use super::component::{control, error, info, status};
+use super::el::{El, each, el, nothing, target};
 use crate::blocks::{ComponentSpec, Event};
 use crate::ids::ComponentId;
 use crate::value::{Picture, Value};
 
 pub(super) fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     let view = page.component(id);
-    let picture = Memo::new(move |_| match view.with(|view| view.value.clone()) {
-        Value::Picture(picture) => Some(picture),
-        _ => None,
+    let picture = Memo::new(move |_| {
+        view.with(|view| match &view.value {
+            Value::Picture(picture) => Some(picture.clone()),
+            _ => None,
+        })
     });
-    let (label, caption, name_of_figure) = (spec.label.clone(), spec.label.clone(), spec.label.clone());
-    let empty = if spec.interactive == Some(true) { "Choose a picture" } else { "The picture will be here" };
-    let chooser = (spec.interactive == Some(true)).then(|| chooser(page, id));
-    let name = format!("{}.png", page.app().name());
-    let info = spec.info.clone();
-    view! {
-        <figure class="picture" aria-label=name_of_figure>
-            <figcaption>{caption}</figcaption>
-            <div class="frame" class:frame-empty=move || picture.with(Option::is_none)>
-                {move || picture.with(Option::is_some).then(|| canvas(picture, label.clone(), "canvas"))}
-                {move || picture.with(Option::is_none).then(|| view! { <p class="empty">{empty}</p> })}
-            </div>
-            {chooser}
-            {(!info.is_empty()).then(|| view! { <p class="info" id=format!("gradus-{id}-info")>{info}</p> })}
-            {error(page, id)}
-            {status(page, id)}
-            {move || picture.get().map(|picture| made_of(&picture, name.clone()))}
-        </figure>
-    }
-    .into_any()
+    let chosen = spec.interactive == Some(true);
+    let empty = if chosen { "Drop a picture here, or choose a file" } else { "The picture will be here" };
+    let is_empty = move || picture.with(Option::is_none);
+    let frame = el("div", "")
+        .live_attr("class", move || Some(if is_empty() { "frame frame-empty" } else { "frame" }.to_owned()))
+        .child(canvas(picture, &spec.label).live_flag("hidden", is_empty))
+        .child(el("p", "empty").text(empty).live_flag("hidden", move || !is_empty()));
+    let app = page.app();
+    let made_of = el("div", "made-of")
+        .live_flag("hidden", is_empty)
+        .child(facts(page, id, picture))
+        .child(download_button(picture, app.name()));
+    el("figure", "picture")
+        .attr("aria-label", &spec.label)
+        .child(el("figcaption", "").text(&spec.label))
+        .child(if chosen { takes_drops(page, id, frame) } else { frame })
+        .child(if chosen { chooser(page, id, spec).into() } else { nothing() })
+        .children([info(id, spec), error(page, id), status(page, id, spec)])
+        .child(made_of)
+        .into()
 }
 
-/// How the picture was made, and a button to keep it.
-fn made_of(picture: &Picture, name: String) -> AnyView {
-    let facts: Vec<AnyView> = picture
-        .facts()
-        .iter()
-        .map(|(key, value)| view! { <div><dt>{key.clone()}</dt><dd>{value.clone()}</dd></div> }.into_any())
-        .collect();
-    let size = format!("{}×{}", picture.width(), picture.height());
-    let kept = picture.clone();
-    view! {
-        <div class="made-of">
-            <dl class="facts"><div><dt>"Size"</dt><dd>{size}</dd></div>{facts}</dl>
-            <button type="button" class="quiet" on:click=move |_| download(&kept, &name)>"Download PNG"</button>
-        </div>
-    }
-    .into_any()
-}
-
-fn chooser(page: Page, id: ComponentId) -> AnyView {
-    let chosen = move |event: ev::Event| {
-        let input = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
-        let Some(file) = input.and_then(|input| input.files()).and_then(|files| files.item(0)) else { return };
-        spawn_local(async move {
-            match decode(&file).await {
-                Some(picture) => {
-                    page.set(id, Value::Picture(picture));
-                    page.fire(id, Event::Release);
-                }
-                None => page.component(id).update(|view| {
-                    view.error =
-                        Some("This file is no picture that the browser can read. Choose a PNG or JPEG.".into());
-                }),
-            }
-        });
+/// How the picture was made.
+fn facts(page: Page, id: ComponentId, picture: Memo<Option<Picture>>) -> El {
+    let version = page.version(id);
+    let current = Memo::new(move |_| vec![version.get()]);
+    let rows = move |_| {
+        let mut rows: Vec<AnyView> = Vec::new();
+        if let Some(picture) = picture.get() {
+            rows.push(fact("Size", &format!("{}×{}", picture.width(), picture.height())));
+            rows.extend(picture.facts().iter().map(|(key, value)| fact(key, value)));
+        }
+        el("dl", "facts").children(rows).into()
     };
-    view! {
-        <input type="file" accept="image/*" id=control(id) class="file" aria-label="Choose a picture"
-            aria-describedby=described_by(id) on:change=chosen/>
-    }
-    .into_any()
+    el("div", "facts-now").child(each(current, rows))
+}
+
+fn fact(key: &str, value: &str) -> AnyView {
+    el("div", "").child(el("dt", "").text(key)).child(el("dd", "").text(value)).into()
+}
+
+fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+    control("input", "file", page, id, spec)
+        .attr("type", "file")
+        .attr("accept", "image/*")
+        .attr("aria-label", &format!("{}: choose a file", spec.label))
+        .on("change", move |event| {
+            take(page, id, target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files()));
+        })
+}
+
+fn takes_drops(page: Page, id: ComponentId, frame: El) -> El {
+    // Without this the browser would leave the page and open the file.
+    frame.on("dragover", |event| event.prevent_default()).on("drop", move |event| {
+        event.prevent_default();
+        let dropped = event.dyn_ref::<web_sys::DragEvent>().and_then(web_sys::DragEvent::data_transfer);
+        take(page, id, dropped.and_then(|dropped| dropped.files()));
+    })
+}
+
+fn take(page: Page, id: ComponentId, files: Option<web_sys::FileList>) {
+    let Some(file) = files.and_then(|files| files.item(0)) else { return };
+    spawn_local(async move {
+        match decode(&file).await {
+            Some(picture) => {
+                page.set(id, Value::Picture(picture));
+                page.fire(id, Event::Release);
+            }
+            None => page.component(id).update(|view| {
+                view.error = Some(format!(
+                    "This file is no picture that can be read here. Choose a PNG or JPEG of at most {} pixels a side.",
+                    Picture::MAX_SIDE
+                ));
+            }),
+        }
+    });
 }
 
 /// The browser decodes, so no file reaches a decoder of ours.

@@ -4,6 +4,7 @@ mod button;
 mod canvas;
 mod choice;
 mod component;
+mod el;
 mod gallery;
 mod image;
 mod layout;
@@ -29,7 +30,8 @@ struct Page {
     runtime: StoredValue<Runtime, LocalStorage>,
     components: StoredValue<Vec<RwSignal<ComponentView>>>,
     panel: RwSignal<PanelView>,
-    toasts: RwSignal<Vec<(usize, Toast)>>,
+    toasts: RwSignal<Vec<(u64, Toast)>>,
+    ids: StoredValue<usize>,
 }
 
 impl Page {
@@ -41,6 +43,7 @@ impl Page {
             components: StoredValue::new(components),
             panel: RwSignal::new(runtime.panel(panel::ROWS)),
             toasts: RwSignal::new(Vec::new()),
+            ids: StoredValue::new(0),
         }
     }
 
@@ -51,6 +54,19 @@ impl Page {
     fn component(self, id: ComponentId) -> RwSignal<ComponentView> {
         // Views are made of the app's own ids, so the default is never seen.
         self.components.with_value(|all| all.get(id.0 as usize).copied()).unwrap_or_default()
+    }
+
+    /// Rises with each change of a component's value that the page made.
+    fn version(self, id: ComponentId) -> Memo<u64> {
+        let view = self.component(id);
+        Memo::new(move |_| view.with(|view| view.version))
+    }
+
+    /// The first of `count` numbers that no other element of the document bears.
+    fn next_ids(self, count: usize) -> usize {
+        let first = self.ids.get_value();
+        self.ids.set_value(first + count);
+        first
     }
 
     fn set(self, id: ComponentId, value: Value) {
@@ -79,8 +95,12 @@ pub fn mount(runtime: &Runtime) {
 pub fn show_build_errors(errors: &BuildErrors) {
     page::adopt_style();
     let lines = errors.0.clone();
-    leptos::mount::mount_to_body(move || {
-        let lines: Vec<_> = lines.into_iter().map(|line| view! { <li>{line}</li> }).collect();
-        view! { <main class="build-errors" role="alert"><h1>"This app cannot be built"</h1><ul>{lines}</ul></main> }
+    leptos::mount::mount_to_body(move || -> AnyView {
+        let lines = lines.iter().map(|line| el::el("li", "").text(line).into());
+        el::el("main", "build-errors")
+            .attr("role", "alert")
+            .child(el::el("h1", "").text("This app cannot be built"))
+            .child(el::el("ul", "").children(lines))
+            .into()
     });
 }

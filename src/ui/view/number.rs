@@ -1,37 +1,38 @@
-use leptos::ev;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::component::{control, described_by, refused};
+use super::component::control;
+use super::el::{El, target};
 use crate::blocks::{ComponentSpec, Event, Range};
 use crate::ids::ComponentId;
 use crate::value::Value;
 
 /// A text input rather than a number input: the latter hides what it does not understand, so that nothing could be
 /// said about it.
-pub(super) fn number(page: Page, id: ComponentId, spec: &ComponentSpec, range: &Range) -> AnyView {
-    let input: NodeRef<leptos::html::Input> = NodeRef::new();
+pub(super) fn number(page: Page, id: ComponentId, spec: &ComponentSpec, range: &Range) -> El {
     let view = page.component(id);
-    let version = Memo::new(move |_| view.with(|view| view.version));
-    Effect::new(move |_| {
-        version.get();
-        if let Some(input) = input.get() {
-            input.set_value(&view.with_untracked(|view| text_of(&view.value)));
-        }
-    });
-    let typed = move |event: ev::Event| page.set(id, parse(&event_target_value(&event)));
-    let enter = move |event: ev::KeyboardEvent| {
-        if event.key() == "Enter" {
-            page.fire(id, Event::Submit);
-        }
-    };
-    let mode = if range.whole { "numeric" } else { "decimal" };
-    view! {
-        <input node_ref=input id=control(id) class="input number" type="text" inputmode=mode autocomplete="off"
-            readonly=spec.interactive == Some(false) aria-describedby=described_by(id)
-            aria-invalid=move || refused(page, id).get().to_string() on:input=typed on:keydown=enter/>
-    }
-    .into_any()
+    let version = page.version(id);
+    control("input", "input number", page, id, spec)
+        .attr("type", "text")
+        .attr("inputmode", if range.whole { "numeric" } else { "decimal" })
+        .attr("autocomplete", "off")
+        .flag("readonly", spec.interactive == Some(false))
+        .live(move |input| {
+            version.track();
+            let text = view.with_untracked(|view| text_of(&view.value));
+            input.unchecked_ref::<web_sys::HtmlInputElement>().set_value(&text);
+        })
+        .on("input", move |event| {
+            if let Some(input) = target::<web_sys::HtmlInputElement>(&event) {
+                page.set(id, parse(&input.value()));
+            }
+        })
+        .on("keydown", move |event| {
+            if event.dyn_ref::<web_sys::KeyboardEvent>().is_some_and(|event| event.key() == "Enter") {
+                page.fire(id, Event::Submit);
+            }
+        })
 }
 
 fn text_of(value: &Value) -> String {

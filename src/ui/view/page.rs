@@ -4,24 +4,20 @@ use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast as _, JsValue};
 
+use super::el::el;
 use super::{Page, layout, panel, toasts};
 use crate::ui::model::style::SHEET;
 
 pub(super) fn page(page: Page) -> AnyView {
     let app = page.app();
-    let title = app.name().to_owned();
-    let body = layout::node(page, app.root());
     // Lives as long as the page.
     let _ = window_event_listener(ev::keydown, press_generate);
-    view! {
-        <div class="page">
-            <header class="bar"><h1>{title}</h1></header>
-            <main>{body}</main>
-            {panel::panel(page)}
-            {toasts::toasts(page)}
-        </div>
-    }
-    .into_any()
+    el("div", "page")
+        .child(el("header", "bar").child(el("h1", "").text(app.name())))
+        .child(el("main", "").child(layout::node(page, app.root())))
+        .child(panel::panel(page))
+        .child(toasts::toasts(page))
+        .into()
 }
 
 /// Ctrl+Enter or Cmd+Enter presses the button of the region one is in, else of the tab that is shown.

@@ -1,12 +1,15 @@
 //! The queue panel: each lane as its slots, and the row behind them.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 
 use super::Page;
 use super::canvas::canvas;
 use super::component::bar;
+use super::el::{El, each, el};
 use crate::ids::JobId;
-use crate::runtime::view::{EndedView, LaneView, PanelView, Phase, SlotView, WaitingView};
+use crate::runtime::view::{EndedView, LaneView, Phase, SlotView, WaitingView};
 use crate::ui::model::words;
 use crate::value::Picture;
 
@@ -16,33 +19,56 @@ pub(super) const ROWS: usize = 20;
 /// Free slots that are drawn of each lane.
 const FREE_SHOWN: usize = 16;
 
+/// How long the queue must have been as it is before it is read out.
+const SETTLED: Duration = Duration::from_secs(1);
+
 pub(super) fn panel(page: Page) -> AnyView {
     let open = RwSignal::new(false);
     let summary = Memo::new(move |_| page.panel.with(words::summary));
     let lanes = page.panel.with_untracked(|panel| panel.lanes.len());
-    let lanes: Vec<AnyView> = (0..lanes).map(|index| lane(page, index)).collect();
-    view! {
-        <aside class="panel" class:panel-open=open aria-label="Queue" role="region">
-            <div class="panel-head">
-                <h2>"Queue"</h2>
-                <p class="panel-summary figure" role="status" data-testid="queue-summary">{summary}</p>
-                <button type="button" class="quiet panel-toggle" aria-expanded=move || open.get().to_string()
-                    aria-label="Show the queue" on:click=move |_| open.update(|open| *open = !*open)>
-                    {move || if open.get() { "Close" } else { "Open" }}
-                </button>
-            </div>
-            <div class="panel-body">{lanes} {ended(page)} {engine(page)}</div>
-        </aside>
-    }
-    .into_any()
+    let toggle = el("button", "quiet panel-toggle")
+        .attr("type", "button")
+        .attr("aria-label", "Show the queue")
+        .attr("aria-controls", "gradus-queue")
+        .live_attr("aria-expanded", move || Some(open.get().to_string()))
+        .on("click", move |_| open.update(|open| *open = !*open));
+    let head = el("div", "panel-head")
+        .child(el("h2", "").text("Queue"))
+        .child(el("p", "panel-summary figure").attr("data-testid", "queue-summary").live_text(move || summary.get()))
+        .child(read_out(summary))
+        .child(toggle);
+    let body = el("div", "panel-body")
+        .attr("id", "gradus-queue")
+        .children((0..lanes).map(|index| lane(page, index)))
+        .child(ended(page))
+        .child(engine(page));
+    el("aside", "")
+        .attr("role", "region")
+        .attr("aria-label", "Queue")
+        .live_attr("class", move || Some(if open.get() { "panel panel-open" } else { "panel" }.to_owned()))
+        .child(head)
+        .child(body)
+        .into()
 }
 
-fn of_lane<T: PartialEq + Send + Sync + 'static>(
-    page: Page,
-    index: usize,
-    look: impl Fn(&LaneView) -> T + Send + Sync + 'static,
-) -> Memo<Option<T>> {
-    Memo::new(move |_| page.panel.with(|panel| panel.lanes.get(index).map(&look)))
+/// The summary for who hears the page: once it has settled, since each job would change it twice.
+fn read_out(summary: Memo<String>) -> El {
+    let said = RwSignal::new(summary.get_untracked());
+    el("p", "unseen").attr("role", "status").live_text(move || said.get()).live(move |_| {
+        let now = summary.get();
+        set_timeout(
+            move || {
+                if summary.get_untracked() == now && said.get_untracked() != now {
+                    said.set(now);
+                }
+            },
+            SETTLED,
+        );
+    })
+}
+
+fn of_lane<T: Default>(page: Page, index: usize, look: impl Fn(&LaneView) -> T) -> T {
+    page.panel.with(|panel| panel.lanes.get(index).map(look)).unwrap_or_default()
 }
 
 fn lane(page: Page, index: usize) -> AnyView {
@@ -50,119 +76,126 @@ fn lane(page: Page, index: usize) -> AnyView {
         let lane = panel.lanes.get(index);
         lane.map_or_else(Default::default, |lane| (lane.name.clone(), lane.listeners.join(", "), lane.count))
     });
-    let busy = of_lane(page, index, |lane| lane.busy.iter().map(|slot| slot.job).collect::<Vec<JobId>>());
-    let waiting = of_lane(page, index, |lane| lane.waiting.iter().map(|row| row.job).collect::<Vec<JobId>>());
-    let free = of_lane(page, index, move |lane| {
-        lane.count.map_or(1, |count| count.saturating_sub(lane.busy.len())).min(FREE_SHOWN)
+    let busy = Memo::new(move |_| of_lane(page, index, |lane| lane.busy.iter().map(|slot| slot.job.0).collect()));
+    let waiting = Memo::new(move |_| of_lane(page, index, |lane| lane.waiting.iter().map(|row| row.job.0).collect()));
+    let free = Memo::new(move |_| {
+        let free = of_lane(page, index, |lane| lane.count.map_or(1, |count| count.saturating_sub(lane.busy.len())));
+        (0..free.min(FREE_SHOWN) as u64).collect()
     });
-    let more = of_lane(page, index, |lane| lane.more);
-    let hidden = of_lane(page, index, |lane| lane.quiet && lane.busy.is_empty() && lane.waiting.is_empty());
-    let (aria, data) = (format!("Lane {name}"), name.clone());
+    let more = move || of_lane(page, index, |lane| lane.more);
     let slots = match count {
         Some(1) => "1 slot".to_owned(),
         Some(count) => format!("{count} slots"),
         None => "no limit".to_owned(),
     };
-    view! {
-        <section class="lane" aria-label=aria data-lane=data hidden=move || hidden.get() == Some(true)>
-            <h3><span class="lane-name">{name}</span><span class="lane-count">{slots}</span></h3>
-            <p class="lane-callers">{callers}</p>
-            <ul class="slots" aria-label="Running">
-                <For each=move || busy.get().unwrap_or_default() key=|job| *job children=move |job| slot(page, index, job)/>
-                <For each=move || 0..free.get().unwrap_or(0) key=|place| *place children=move |_| view! {
-                    <li class="slot slot-free" aria-label="Free slot"><span>{if count.is_none() { "∞" } else { "" }}</span></li>
-                }/>
-            </ul>
-            <ol class="waiting" aria-label="Waiting">
-                <For each=move || waiting.get().unwrap_or_default() key=|job| *job children=move |job| row(page, index, job)/>
-            </ol>
-            {move || more.get().filter(|&more| more > 0).map(|more| view! { <p class="more figure">{format!("and {more} more")}</p> })}
-        </section>
-    }
-    .into_any()
+    let free_slot = move |_| {
+        let mark = el("span", "").text(if count.is_none() { "∞" } else { "" });
+        el("li", "slot slot-free").attr("aria-label", "Free slot").child(mark).into()
+    };
+    el("section", "lane")
+        .attr("aria-label", &format!("Lane {name}"))
+        .attr("data-lane", &name)
+        .live_flag("hidden", move || {
+            of_lane(page, index, |lane| lane.quiet && lane.busy.is_empty() && lane.waiting.is_empty())
+        })
+        .child(el("h3", "").child(el("span", "lane-name").text(&name)).child(el("span", "lane-count").text(&slots)))
+        .child(el("p", "lane-callers").attr("title", &callers).text(&callers))
+        .child(
+            el("ul", "slots")
+                .attr("aria-label", "Running")
+                .child(each(busy, move |job| slot(page, index, JobId(job))))
+                .child(each(free, free_slot)),
+        )
+        .child(
+            el("ol", "waiting")
+                .attr("aria-label", "Waiting")
+                .child(each(waiting, move |job| row(page, index, JobId(job)))),
+        )
+        .child(
+            el("p", "more figure")
+                .live_flag("hidden", move || more() == 0)
+                .live_text(move || format!("and {} more", more())),
+        )
+        .into()
+}
+
+fn cancel(page: Page, job: JobId) -> El {
+    el("button", "cancel")
+        .attr("type", "button")
+        .attr("aria-label", &format!("Cancel job {job}"))
+        .text("×")
+        .on("click", move |_| page.cancel(job))
 }
 
 fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
-    let look = move |find: &PanelView| -> Option<SlotView> {
-        find.lanes.get(lane)?.busy.iter().find(|slot| slot.job == job).cloned()
+    // `None` for the moment in which the job has ended and its slot is still drawn.
+    let of_slot = move |look: &dyn Fn(&SlotView) -> Option<String>| -> Option<String> {
+        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(look))
     };
-    let view = Memo::new(move |_| page.panel.with(look));
-    let preview: Memo<Option<Picture>> = Memo::new(move |_| view.with(|slot| slot.as_ref()?.preview.clone()));
-    let stopping =
-        Memo::new(move |_| view.with(|slot| slot.as_ref().is_some_and(|slot| slot.phase == Phase::Stopping)));
-    let progress = Memo::new(move |_| view.with(|slot| slot.as_ref().and_then(|slot| slot.progress)));
-    let elapsed = Memo::new(move |_| view.with(|slot| slot.as_ref().map(|slot| words::time(slot.elapsed))));
-    let title = move || view.with(|slot| slot.as_ref().map(|slot| format!("{}: {}", slot.listener, slot.text)));
-    view! {
-        <li class="slot slot-busy" class:slot-stopping=stopping title=title>
-            <div class="slot-picture">
-                {move || preview.with(Option::is_some).then(|| canvas(preview, format!("Preview of {job}"), "canvas"))}
-                <button type="button" class="cancel" aria-label=format!("Cancel job {job}") disabled=stopping
-                    on:click=move |_| page.cancel(job)>"×"</button>
-            </div>
-            {move || bar(progress.get())}
-            <p class="slot-words figure"><span>{move || if stopping.get() { Some("stopping".to_owned()) } else { elapsed.get() }}</span></p>
-        </li>
-    }
-    .into_any()
+    let stopping = move || of_slot(&|slot| (slot.phase == Phase::Stopping).then(String::new)).is_some();
+    let preview: Memo<Option<Picture>> = Memo::new(move |_| {
+        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.preview.clone()))
+    });
+    let share = move || {
+        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.progress))
+    };
+    let label = format!("Preview of {job}");
+    let picture = el("div", "slot-picture")
+        .child(canvas(preview, &label).live_flag("hidden", move || preview.with(Option::is_none)))
+        .child(cancel(page, job).live_flag("disabled", stopping));
+    let words = move || of_slot(&|slot| Some(words::slot(slot)));
+    el("li", "")
+        .live_attr("class", move || {
+            Some(if stopping() { "slot slot-busy slot-stopping" } else { "slot slot-busy" }.to_owned())
+        })
+        .live_attr("title", move || of_slot(&|slot| Some(format!("{}: {}", slot.listener, slot.text))))
+        .child(picture)
+        .child(bar(share))
+        .child(el("p", "slot-words figure").live_text(move || words().unwrap_or_default()))
+        .into()
 }
 
 fn row(page: Page, lane: usize, job: JobId) -> AnyView {
-    let look = move |find: &PanelView| -> Option<WaitingView> {
-        find.lanes.get(lane)?.waiting.iter().find(|row| row.job == job).cloned()
+    let of_row = move |look: &dyn Fn(&WaitingView) -> String| -> String {
+        of_lane(page, lane, |lane| lane.waiting.iter().find(|row| row.job == job).map(look)).unwrap_or_default()
     };
-    let view = Memo::new(move |_| page.panel.with(look));
-    let position = move || view.with(|row| row.as_ref().map(|row| row.position.to_string()));
-    let listener = view.with_untracked(|row| row.as_ref().map(|row| row.listener.clone()));
-    let estimate = move || {
-        view.with(|row| {
-            let row = row.as_ref()?;
-            Some(match (row.starting, row.estimate) {
-                (true, _) => "waiting for a worker".to_owned(),
-                (false, Some(left)) => format!("done in {}", words::time(left)),
-                (false, None) => "no estimate yet".to_owned(),
-            })
-        })
-    };
-    view! {
-        <li class="waiting-row">
-            <span class="position figure">{position}</span>
-            <span class="waiting-words"><span>{listener}</span><span class="estimate figure">{job.to_string()}" · "{estimate}</span></span>
-            <button type="button" class="cancel" aria-label=format!("Cancel job {job}") on:click=move |_| page.cancel(job)>"×"</button>
-        </li>
-    }
-    .into_any()
+    let words = el("span", "waiting-words")
+        .child(el("span", "").live_text(move || of_row(&|row| row.listener.clone())))
+        .child(el("span", "estimate figure").live_text(move || of_row(&words::waiting)));
+    el("li", "waiting-row")
+        .child(el("span", "position figure").live_text(move || of_row(&|row| row.position.to_string())))
+        .child(words)
+        .child(cancel(page, job))
+        .into()
 }
 
 fn ended(page: Page) -> AnyView {
-    let ended = Memo::new(move |_| page.panel.with(|panel| panel.ended.clone()));
-    let rows = move || ended.get().into_iter().map(ended_row).collect::<Vec<AnyView>>();
-    view! {
-        <section class="ended" aria-label="Ended" hidden=move || ended.with(Vec::is_empty)>
-            <h3>"Ended"</h3>
-            <ul>{rows}</ul>
-        </section>
-    }
-    .into_any()
-}
-
-fn ended_row(ended: EndedView) -> AnyView {
-    let class = if ended.phase == Phase::Failed { "ended-row ended-failed" } else { "ended-row" };
-    let words = match (&ended.error, ended.phase) {
-        (Some(error), _) => error.clone(),
-        (None, Phase::Done) => words::time(ended.took),
-        (None, phase) => words::phase(phase).to_owned(),
+    let jobs = Memo::new(move |_| page.panel.with(|panel| panel.ended.iter().map(|row| row.job.0).collect()));
+    let row = move |job: u64| {
+        let find = move |look: fn(&EndedView) -> String| {
+            page.panel.with_untracked(|panel| panel.ended.iter().find(|row| row.job.0 == job).map(look))
+        };
+        let failed = find(|row| (row.phase == Phase::Failed).to_string()).as_deref() == Some("true");
+        el("li", if failed { "ended-row ended-failed" } else { "ended-row" })
+            .child(el("span", "figure").text(&JobId(job).to_string()))
+            .child(el("span", "ended-words").text(&find(words::ended).unwrap_or_default()))
+            .into()
     };
-    view! { <li class=class><span class="figure">{ended.job.to_string()}</span><span class="ended-words">{words}</span></li> }.into_any()
+    el("section", "ended")
+        .attr("aria-label", "Ended")
+        .live_flag("hidden", move || jobs.with(Vec::is_empty))
+        .child(el("h3", "").text("Ended"))
+        .child(el("ul", "").child(each(jobs, row)))
+        .into()
 }
 
 fn engine(page: Page) -> AnyView {
-    let words = Memo::new(move |_| {
+    let words = move || {
         page.panel.with(|panel| match &panel.engine {
             None => "Looking for what computes here …".to_owned(),
             Some(engine) if !engine.note.is_empty() => engine.note.clone(),
             Some(engine) => format!("Computes on {}", engine.name),
         })
-    });
-    view! { <p class="engine" data-testid="engine">{words}</p> }.into_any()
+    };
+    el("p", "engine").attr("data-testid", "engine").live_text(words).into()
 }

@@ -22,7 +22,7 @@ struct Refresh {
     runtime: Runtime,
     drawn_at: Cell<f64>,
     scheduled: Cell<bool>,
-    toasts_shown: Cell<usize>,
+    toasts_shown: Cell<u64>,
 }
 
 /// Draws what changes, as long as the page lives.
@@ -55,12 +55,15 @@ impl Refresh {
             return;
         }
         self.scheduled.set(true);
-        let later = Rc::clone(self);
-        if document().hidden() {
-            // A hidden page gets no frames.
-            set_timeout(move || later.draw(), TICK);
-        } else {
-            request_animation_frame(move || later.draw());
+        // Whichever comes first: a hidden page gets no frames, and a page may be hidden while it waits for one.
+        let (frame, timer) = (Rc::clone(self), Rc::clone(self));
+        request_animation_frame(move || frame.draw_if_scheduled());
+        set_timeout(move || timer.draw_if_scheduled(), TICK);
+    }
+
+    fn draw_if_scheduled(&self) {
+        if self.scheduled.get() {
+            self.draw();
         }
     }
 
@@ -75,7 +78,7 @@ impl Refresh {
         }
         if !changes.toasts.is_empty() {
             let first = self.toasts_shown.get();
-            self.toasts_shown.set(first + changes.toasts.len());
+            self.toasts_shown.set(first + changes.toasts.len() as u64);
             self.page.toasts.update(|shown| {
                 shown.extend((first..).zip(changes.toasts));
                 let most = 4;

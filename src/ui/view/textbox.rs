@@ -1,58 +1,55 @@
-use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::component::{control, described_by, refused};
+use super::component::control;
+use super::el::{El, el, target};
 use super::page::press_first_button;
 use crate::blocks::{ComponentSpec, Event, Kind};
 use crate::ids::ComponentId;
 use crate::value::Value;
 
 /// One line is an input; several, or room to grow, are a text area. Both are drawn as a text area, which grows.
-pub(super) fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
-    let Kind::Textbox { lines, max_lines, placeholder, .. } = &spec.kind else { return ().into_any() };
+pub(super) fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+    let Kind::Textbox { lines, max_lines, placeholder, .. } = &spec.kind else { return el("span", "") };
     let (lines, max_lines) = (*lines, (*max_lines).max(*lines));
     let read_only = spec.interactive == Some(false);
-    let area: NodeRef<leptos::html::Textarea> = NodeRef::new();
     let view = page.component(id);
-    let version = Memo::new(move |_| view.with(|view| view.version));
-    Effect::new(move |_| {
-        version.get();
-        if let Some(area) = area.get() {
+    let version = page.version(id);
+    control("textarea", "input", page, id, spec)
+        .attr("rows", &lines.to_string())
+        .attr("placeholder", placeholder)
+        .flag("readonly", read_only)
+        .live(move |area| {
+            version.track();
+            let area: &web_sys::HtmlTextAreaElement = area.unchecked_ref();
             area.set_value(&view.with_untracked(|view| text_of(&view.value)));
-            grow(&area, lines, max_lines);
-        }
-    });
-    let typed = move |event: ev::Event| {
-        if let Some(area) = area.get_untracked() {
-            grow(&area, lines, max_lines);
-        }
-        page.set(id, Value::Text(event_target_value(&event)));
-    };
-    let enter = move |event: ev::KeyboardEvent| {
-        let breaks = event.shift_key() || event.ctrl_key() || event.meta_key() || event.is_composing();
-        if event.key() == "Enter" && !breaks && !read_only {
-            event.prevent_default();
-            submit(page, id, &event);
-        }
-    };
-    view! {
-        <textarea node_ref=area id=control(id) class="input" rows=lines.to_string() placeholder=placeholder.clone()
-            readonly=read_only aria-describedby=described_by(id)
-            aria-invalid=move || refused(page, id).get().to_string() on:input=typed on:keydown=enter></textarea>
-    }
-    .into_any()
+            grow(area, lines, max_lines);
+        })
+        .on("input", move |event| {
+            if let Some(area) = target::<web_sys::HtmlTextAreaElement>(&event) {
+                grow(&area, lines, max_lines);
+                page.set(id, Value::Text(area.value()));
+            }
+        })
+        .on("keydown", move |event| {
+            let Some(key) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
+            let breaks = key.shift_key() || key.ctrl_key() || key.meta_key() || key.is_composing();
+            if key.key() == "Enter" && !breaks && !read_only {
+                event.prevent_default();
+                submit(page, id, &event);
+            }
+        })
 }
 
 /// Sets off the box's own listeners; where it has none, Enter presses the region's button.
-fn submit(page: Page, id: ComponentId, event: &ev::KeyboardEvent) {
+fn submit(page: Page, id: ComponentId, event: &web_sys::Event) {
     if page.app().listeners_of(Some(id), Event::Submit).next().is_some() {
         page.fire(id, Event::Submit);
         return;
     }
-    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    if let Some(region) = target.and_then(|element| element.closest("[data-region]").ok().flatten()) {
+    let region = target::<web_sys::Element>(event).and_then(|area| area.closest("[data-region]").ok().flatten());
+    if let Some(region) = region {
         press_first_button(&region);
     }
 }
@@ -65,8 +62,18 @@ fn text_of(value: &Value) -> String {
 }
 
 fn grow(area: &web_sys::HtmlTextAreaElement, lines: u32, max_lines: u32) {
-    // Long texts are not measured: laying out 100,000 characters for a height would stop the page.
     let text = area.value();
-    let wanted = if text.len() > 20_000 { max_lines } else { text.matches('\n').count() as u32 + 1 };
-    area.set_rows(wanted.clamp(lines, max_lines));
+    // Long texts are not measured: laying out 100,000 characters for a height would stop the page.
+    if text.len() > 20_000 {
+        area.set_rows(max_lines);
+        return;
+    }
+    area.set_rows(lines);
+    let (height, needed) = (area.client_height(), area.scroll_height());
+    area.set_rows(lines + 1);
+    let line = area.client_height() - height;
+    // In a tab that is hidden nothing has a height; then the breaks are all there is to count.
+    let wrapped = if line > 0 { lines + ((needed - height).max(0) as u32).div_ceil(line as u32) } else { 0 };
+    let broken = text.matches('\n').count() as u32 + 1;
+    area.set_rows(wrapped.max(broken).clamp(lines, max_lines));
 }

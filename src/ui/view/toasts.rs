@@ -1,25 +1,26 @@
 use leptos::prelude::*;
 
 use super::Page;
+use super::el::{each, el, nothing};
 use crate::value::NoteLevel;
 
 pub(super) fn toasts(page: Page) -> AnyView {
-    let dismiss = move |gone: usize| page.toasts.update(|all| all.retain(|(number, _)| *number != gone));
-    view! {
-        <div class="toasts" role="status" aria-live="polite">
-            <For each=move || page.toasts.get() key=|(number, _)| *number children=move |(number, toast)| {
-                let class = match toast.level {
-                    NoteLevel::Info => "toast",
-                    NoteLevel::Warning => "toast toast-warning",
-                };
-                view! {
-                    <div class=class>
-                        <p>{toast.text}</p>
-                        <button type="button" class="quiet" aria-label="Dismiss" on:click=move |_| dismiss(number)>"×"</button>
-                    </div>
-                }
-            }/>
-        </div>
-    }
-    .into_any()
+    let numbers = Memo::new(move |_| page.toasts.with(|all| all.iter().map(|(number, _)| *number).collect()));
+    let toast = move |number: u64| {
+        let find = |all: &Vec<(u64, crate::runtime::view::Toast)>| {
+            all.iter().find(|(each, _)| *each == number).map(|(_, toast)| toast.clone())
+        };
+        let Some(toast) = page.toasts.with_untracked(find) else { return nothing() };
+        let class = match toast.level {
+            NoteLevel::Info => "toast",
+            NoteLevel::Warning => "toast toast-warning",
+        };
+        let dismiss = el("button", "quiet")
+            .attr("type", "button")
+            .attr("aria-label", "Dismiss")
+            .text("×")
+            .on("click", move |_| page.toasts.update(|all| all.retain(|(each, _)| *each != number)));
+        el("div", class).child(el("p", "").text(&toast.text)).child(dismiss).into()
+    };
+    el("div", "toasts").attr("role", "status").attr("aria-live", "polite").child(each(numbers, toast)).into()
 }
