@@ -19,7 +19,8 @@ pub(super) fn number(page: Page, id: ComponentId, spec: &ComponentSpec, range: &
         .attr("autocomplete", "off")
         .flag("readonly", spec.interactive == Some(false))
         .live(move |input| {
-            version.track();
+            // Read, not only tracked: a memo that nobody reads follows nothing.
+            let _ = version.get();
             let text = view.with_untracked(|view| text_of(&view.value));
             input.unchecked_ref::<web_sys::HtmlInputElement>().set_value(&text);
         })

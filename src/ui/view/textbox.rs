@@ -21,7 +21,8 @@ pub(super) fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
         .attr("placeholder", placeholder)
         .flag("readonly", read_only)
         .live(move |area| {
-            version.track();
+            // Read, not only tracked: a memo that nobody reads follows nothing.
+            let _ = version.get();
             let area: &web_sys::HtmlTextAreaElement = area.unchecked_ref();
             area.set_value(&view.with_untracked(|view| text_of(&view.value)));
             grow(area, lines, max_lines);
