@@ -64,6 +64,7 @@ pub fn ended(row: &EndedView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::JobId;
 
     #[test]
     fn times() {
@@ -74,6 +75,25 @@ mod tests {
         check(59_400, "59 s");
         check(59_600, "1 min 0 s");
         check(125_000, "2 min 5 s");
+    }
+
+    #[test]
+    fn rows_of_the_panel() {
+        let listener = "Generate".to_owned();
+        let row = |estimate: Option<u64>, starting| {
+            let estimate = estimate.map(Duration::from_millis);
+            waiting(&WaitingView { job: JobId(7), listener: listener.clone(), position: 1, estimate, starting })
+        };
+        assert_eq!(row(Some(3_200), false), "j7 · done in 3.2 s");
+        assert_eq!(row(None, false), "j7 · no estimate yet");
+        assert_eq!(row(Some(3_200), true), "j7 · waiting for a worker");
+        let end = |phase, error: Option<&str>| {
+            let (error, took) = (error.map(str::to_owned), Duration::from_millis(3_900));
+            ended(&EndedView { job: JobId(7), listener: listener.clone(), phase, took, error })
+        };
+        assert_eq!(end(Phase::Done, None), "done in 3.9 s");
+        assert_eq!(end(Phase::Cancelled, None), "cancelled");
+        assert_eq!(end(Phase::Failed, Some("no memory")), "failed: no memory");
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(super) fn panel(page: Page) -> AnyView {
     el("aside", "")
         .attr("role", "region")
         .attr("aria-label", "Queue")
+        // It scrolls, so the keyboard must reach it also while there is nothing in it to press.
+        .attr("tabindex", "0")
         .live_attr("class", move || Some(if open.get() { "panel panel-open" } else { "panel" }.to_owned()))
         .child(head)
         .child(body)
