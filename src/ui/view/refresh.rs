@@ -1,4 +1,4 @@
-//! When the page is drawn anew: at once after a quiet frame, else once with the next frame.
+//! When the page is drawn anew: at once a few times a frame, else once with the next frame.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,8 +11,12 @@ use crate::ids::ComponentId;
 use crate::runtime::Runtime;
 use crate::runtime::view::{ComponentView, Phase};
 
-/// Less than a frame: what comes later than this after a drawing is drawn at once.
-const QUIET_MILLIS: f64 = 12.0;
+/// A frame; drawings are counted in each.
+const FRAME_MILLIS: f64 = 16.0;
+
+/// Drawings at once in a frame: a click, its beginning and its result are drawn without waiting for the next frame;
+/// what comes faster is drawn once with it.
+const AT_ONCE: u32 = 4;
 
 /// How often times are drawn while they run.
 const TICK: Duration = Duration::from_millis(100);
@@ -20,7 +24,8 @@ const TICK: Duration = Duration::from_millis(100);
 struct Refresh {
     page: Page,
     runtime: Runtime,
-    drawn_at: Cell<f64>,
+    frame_began: Cell<f64>,
+    drawn_in_frame: Cell<u32>,
     scheduled: Cell<bool>,
     toasts_shown: Cell<u64>,
 }
@@ -30,7 +35,8 @@ pub(super) fn follow(page: Page, runtime: &Runtime) {
     let refresh = Rc::new(Refresh {
         page,
         runtime: runtime.clone(),
-        drawn_at: Cell::new(0.0),
+        frame_began: Cell::new(0.0),
+        drawn_in_frame: Cell::new(0),
         scheduled: Cell::new(false),
         toasts_shown: Cell::new(0),
     });
@@ -50,7 +56,11 @@ impl Refresh {
         if self.scheduled.get() {
             return;
         }
-        if now() - self.drawn_at.get() > QUIET_MILLIS {
+        if now() - self.frame_began.get() > FRAME_MILLIS {
+            self.frame_began.set(now());
+            self.drawn_in_frame.set(0);
+        }
+        if self.drawn_in_frame.get() < AT_ONCE {
             self.draw();
             return;
         }
@@ -85,7 +95,7 @@ impl Refresh {
                 shown.drain(..shown.len().saturating_sub(most));
             });
         }
-        self.drawn_at.set(now());
+        self.drawn_in_frame.set(self.drawn_in_frame.get() + 1);
     }
 
     fn tick(&self) {

