@@ -102,7 +102,7 @@ test("a sync handler blocks neither the page nor other handlers, and a cancel en
   await shows(page, "done j");
   assert.equal((await jobsOf(page, "sync"))[0].state, "running");
   await page.press(`Cancel job ${(await jobsOf(page, "sync"))[0].id}`);
-  await page.ended("sync", "cancelled", 1, 900);
+  await page.ended("sync", "cancelled", 1, 2500);
   await page.press("Sync");
   await shows(page, "blocked");
   await page.close();
