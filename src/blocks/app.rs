@@ -69,7 +69,7 @@ pub struct ListenerSpec {
 }
 
 /// The queue and the slots of one `concurrency_id`, or of one listener without an id.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LaneSpec {
     /// The `concurrency_id`, or the listener's name.
     pub name: String,
@@ -80,7 +80,7 @@ pub struct LaneSpec {
 }
 
 /// How children stand together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// Below each other.
     Column,
@@ -100,7 +100,7 @@ pub enum Layout {
 }
 
 /// The page as a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Node {
     /// A component.
     Component(ComponentId),

@@ -260,7 +260,7 @@ impl Listening {
         let handler = Rc::new(handler);
         Self {
             name: freeze::function_name(std::any::type_name::<H>()),
-            types: freeze::fnv(format!("{}>{}", std::any::type_name::<In>(), std::any::type_name::<Out>()).bytes()),
+            types: freeze::fnv(&[std::any::type_name::<In>(), std::any::type_name::<Out>()].join(">")),
             source: None,
             event: Event::Load,
             inputs: inputs.wires(),
@@ -279,8 +279,8 @@ impl Draft {
         match spec {
             None => "the page".into(),
             Some(spec) if spec.label.is_empty() => format!("a {}", spec.kind.name()),
-            Some(ComponentSpec { kind: Kind::Button { .. }, label, .. }) => format!("the Button {label:?}"),
-            Some(spec) => format!("the {} {:?}", spec.kind.name(), spec.label),
+            Some(ComponentSpec { kind: Kind::Button { .. }, label, .. }) => format!("the Button \"{label}\""),
+            Some(spec) => format!("the {} \"{}\"", spec.kind.name(), spec.label),
         }
     }
 }

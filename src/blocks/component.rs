@@ -1,7 +1,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::value::Value;
+use crate::value::{Value, decimal};
 
 /// What every component has, whatever its kind; what the page draws it from.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl fmt::Debug for Check {
 }
 
 /// The kind of a component, with what only this kind has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
     /// One or more lines of text.
@@ -92,7 +92,7 @@ pub struct Range {
 }
 
 /// How a button looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Variant {
     /// The one to press next.
     Primary,
@@ -183,6 +183,13 @@ impl ComponentSpec {
     }
 }
 
+impl std::hash::Hash for Range {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let bits = [self.minimum, self.maximum, self.step].map(|end| end.map(f64::to_bits));
+        (bits, self.whole).hash(state);
+    }
+}
+
 impl Range {
     pub(super) const ANY: Self = Self { minimum: None, maximum: None, step: None, whole: false };
 
@@ -191,7 +198,7 @@ impl Range {
         let high = self.maximum.is_some_and(|most| number > most);
         let broken = self.whole && number.fract() != 0.0;
         if !number.is_finite() || low || high || broken {
-            let shown = if number.is_finite() { number.to_string() } else { "This".into() };
+            let shown = if number.is_finite() { decimal(number, 6) } else { "This".into() };
             return Err(format!("{shown} is not accepted. Type a {}number{}.", self.adjective(), self.words()));
         }
         Ok(())
@@ -203,9 +210,9 @@ impl Range {
 
     fn words(&self) -> String {
         match (self.minimum, self.maximum) {
-            (Some(least), Some(most)) => format!(" from {least} to {most}"),
-            (Some(least), None) => format!(" of at least {least}"),
-            (None, Some(most)) => format!(" of at most {most}"),
+            (Some(least), Some(most)) => format!(" from {} to {}", decimal(least, 6), decimal(most, 6)),
+            (Some(least), None) => format!(" of at least {}", decimal(least, 6)),
+            (None, Some(most)) => format!(" of at most {}", decimal(most, 6)),
             (None, None) => String::new(),
         }
     }

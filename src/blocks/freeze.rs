@@ -1,6 +1,6 @@
 //! From a description to a built app: every rule about lanes, names and wiring.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash as _, Hasher};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use super::component::Kind;
 use super::handler::{ErasedHandler, Runs};
 use super::wires::Wire;
 use crate::ids::{ComponentId, LaneId};
-use crate::value::Value;
+use crate::value::{SortedMap, SortedSet, Value};
 
 /// What an author said about a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn check_tabs(node: &Node, errors: &mut Vec<String>) {
         };
         let in_tabs = *layout == Layout::Tabs;
         if is_tab && !in_tabs {
-            errors.push(format!("the tab {label:?} stands outside of tabs. Put it inside ui.tabs(|ui| ..)"));
+            errors.push(format!("the tab \"{label}\" stands outside of tabs. Put it inside ui.tabs(|ui| ..)"));
         }
         if in_tabs && !is_tab {
             errors
@@ -134,7 +134,7 @@ fn check_components(draft: &Draft, errors: &mut Vec<String>) {
 
 fn check_listener(draft: &Draft, listening: &Listening, name: &str, errors: &mut Vec<String>) {
     let listener =
-        format!("the listener {name:?} ({} of {})", listening.event.name(), draft.describe(listening.source));
+        format!("the listener \"{name}\" ({} of {})", listening.event.name(), draft.describe(listening.source));
     let wires = listening.source.iter().chain(&listening.inputs).chain(&listening.outputs);
     if wires.clone().any(|wire| wire.app != draft.app) {
         errors
@@ -148,7 +148,7 @@ fn check_listener(draft: &Draft, listening: &Listening, name: &str, errors: &mut
     if listening.lane.as_ref().is_some_and(|id| id.trim().is_empty()) {
         errors.push(format!("{listener} has an empty concurrency_id. Give it a name, or leave it out"));
     }
-    let mut seen = BTreeSet::new();
+    let mut seen = SortedSet::default();
     if !listening.outputs.iter().all(|wire| seen.insert(wire.component)) {
         errors.push(format!("{listener} writes one component twice. Name each output once"));
     }
@@ -156,11 +156,11 @@ fn check_listener(draft: &Draft, listening: &Listening, name: &str, errors: &mut
 
 /// Function names, `name_1`, `name_2` … where they repeat.
 fn unique_names(draft: &Draft) -> Vec<String> {
-    let mut taken = BTreeSet::new();
+    let mut taken = SortedSet::default();
     draft.listeners.iter().map(|listening| unique(&listening.name, &mut taken)).collect()
 }
 
-fn unique(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+fn unique(wanted: &str, taken: &mut SortedSet<String>) -> String {
     let mut name = wanted.to_owned();
     let mut number = 1;
     while !taken.insert(name.clone()) {
@@ -175,15 +175,15 @@ fn unique(wanted: &str, taken: &mut BTreeSet<String>) -> String {
 /// The lowest explicit number of an id wins; a listener that gives none never lowers a sibling's; no limit loses to
 /// any number.
 fn make_lanes(draft: &Draft, names: &[String], warnings: &mut Vec<String>) -> (Vec<LaneSpec>, Vec<LaneId>) {
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut members: SortedMap<&str, Vec<usize>> = SortedMap::default();
     for (index, listening) in draft.listeners.iter().enumerate() {
         if let Some(id) = &listening.lane {
-            members.entry(id).or_default().push(index);
+            members.get_or_insert_with(id, Vec::new).push(index);
         }
     }
-    let mut taken: BTreeSet<String> = members.keys().map(|&id| id.to_owned()).collect();
+    let mut taken: SortedSet<String> = members.keys().map(|&id| id.to_owned()).collect();
     let mut lanes: Vec<LaneSpec> = Vec::new();
-    let mut lane_of_id: BTreeMap<&str, LaneId> = BTreeMap::new();
+    let mut lane_of_id: SortedMap<&str, LaneId> = SortedMap::default();
     let mut lane_of = Vec::new();
     for (index, listening) in draft.listeners.iter().enumerate() {
         let next = LaneId(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
@@ -193,8 +193,8 @@ fn make_lanes(draft: &Draft, names: &[String], warnings: &mut Vec<String>) -> (V
                 lanes.push(LaneSpec { name: unique(&names[index], &mut taken), count, shared: false });
                 next
             }
-            Some(id) => *lane_of_id.entry(id).or_insert_with(|| {
-                let siblings = &members[id.as_str()];
+            Some(id) => *lane_of_id.get_or_insert_with(id, || {
+                let siblings = members.get(id.as_str()).map_or(&[][..], Vec::as_slice);
                 warn_of_differing(draft, names, id, siblings, warnings);
                 let count =
                     shared_count(siblings.iter().map(|&sibling| draft.listeners[sibling].limit), draft.default_limit);
@@ -242,7 +242,7 @@ fn warn_of_differing(draft: &Draft, names: &[String], id: &str, siblings: &[usiz
             })
             .collect();
         warnings.push(format!(
-            "the listeners of concurrency_id {id:?} give differing counts ({}); the lowest number counts. Give one of them only",
+            "the listeners of concurrency_id \"{id}\" give differing counts ({}); the lowest number counts. Give one of them only",
             all.join(", ")
         ));
     }
@@ -250,7 +250,7 @@ fn warn_of_differing(draft: &Draft, names: &[String], id: &str, siblings: &[usiz
 
 /// Labels for those without, and who can be changed by the visitor.
 fn settle_components(draft: &mut Draft) {
-    let ids = |wires: fn(&Listening) -> &Vec<Wire>| -> BTreeSet<ComponentId> {
+    let ids = |wires: fn(&Listening) -> &Vec<Wire>| -> SortedSet<ComponentId> {
         draft.listeners.iter().flat_map(wires).map(|wire| wire.component).collect()
     };
     let (read, written) = (ids(|listening| &listening.inputs), ids(|listening| &listening.outputs));
@@ -265,23 +265,43 @@ fn settle_components(draft: &mut Draft) {
     }
 }
 
+/// All that page and worker must agree on, hashed.
 fn shape_hash(draft: &Draft, listeners: &[ListenerSpec], lanes: &[LaneSpec]) -> u64 {
-    let mut shape = format!("{}|{:?}|{lanes:?}", draft.name, draft.children);
+    let mut hasher = Fnv::default();
+    (&draft.name, &draft.children, lanes).hash(&mut hasher);
     for spec in &draft.components {
-        shape += &format!("|{:?}{:?}", spec.kind, spec.label);
+        (&spec.kind, &spec.label).hash(&mut hasher);
     }
-    for listener in listeners {
-        shape += &format!(
-            "|{:?}{:?}{:?}{:?}{:?}",
-            listener.key, listener.source, listener.event, listener.inputs, listener.outputs
-        );
+    for spec in listeners {
+        (&spec.key, spec.source, spec.event, &spec.inputs, &spec.outputs).hash(&mut hasher);
     }
-    fnv(shape.bytes())
+    hasher.finish()
 }
 
-/// The FNV-1a hash (Fowler, Noll & Vo): short, and the same in every build.
-pub(super) fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// The FNV-1a hash (Fowler, Noll & Vo): short, and the same in every role and build.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    }
+}
+
+/// The hash of a text.
+pub(super) fn fnv(text: &str) -> u64 {
+    let mut hasher = Fnv::default();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }
 
 /// The function's own name out of its path; closures are called by what they are in.

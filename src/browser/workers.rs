@@ -1,5 +1,4 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
@@ -7,6 +6,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::ids::WorkerId;
 use crate::ports::{Link, WorkerListener, WorkerSignal, Workers};
+use crate::value::SortedMap;
 
 #[wasm_bindgen(module = "/src/browser/worker_boot.js")]
 extern "C" {
@@ -25,7 +25,7 @@ extern "C" {
 /// Dedicated module workers that run this same module.
 #[derive(Default)]
 pub struct BrowserWorkers {
-    running: RefCell<BTreeMap<WorkerId, Running>>,
+    running: RefCell<SortedMap<WorkerId, Running>>,
 }
 
 struct Running {

@@ -23,8 +23,8 @@ pub async fn suited(ctx: &Context) -> Result<(u32, Preset), Error> {
     let engine = ctx.engine().await?;
     let key = format!("speed of {}", engine.info().name);
     loop {
-        if let Some(speed) = ctx.recall(&key).and_then(|text| text.parse().ok()) {
-            return Ok(scene::suggest(speed));
+        if let Some(speed) = ctx.recall(&key).and_then(|text| text.parse::<u64>().ok()) {
+            return Ok(scene::suggest(speed as f32));
         }
         if !TIMING.replace(true) {
             break;
@@ -33,7 +33,7 @@ pub async fn suited(ctx: &Context) -> Result<(u32, Preset), Error> {
     }
     let _over = Over;
     let speed = scene::calibrate(&*engine, ctx).await?;
-    ctx.remember(&key, speed.to_string());
+    ctx.remember(&key, (speed as u64).to_string());
     Ok(scene::suggest(speed))
 }
 

@@ -45,7 +45,7 @@ pub async fn probe() -> Result<Probe, NoGpu> {
         .map_err(|_| NoGpu("No GPU is open to this page, so pictures are computed on the processor.".to_owned()))?;
     let found = adapter.get_info();
     let name = [named, found.name].into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "WebGPU adapter".into());
-    let lower = name.to_lowercase();
+    let lower = name.to_ascii_lowercase();
     let software = found.device_type == wgpu::DeviceType::Cpu || SOFTWARE.iter().any(|known| lower.contains(known));
     let tier = tier(adapter.features(), &adapter.limits());
     let info = EngineInfo { kind: EngineKind::Gpu, name, software, tier: tier.into(), note: String::new() };

@@ -1,5 +1,4 @@
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use super::lost::Watch;
 use super::pipelines::{FIRST_STORAGE, Pipeline, Pipelines};
 use super::submit::{Load, Speeds};
 use crate::kernels::{Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, Recording};
+use crate::value::SortedMap;
 
 /// Room for the spans and parameters of one submit.
 const UNIFORMS: u64 = 256 << 10;
@@ -19,7 +19,7 @@ const UNIFORMS: u64 = 256 << 10;
 /// Workgroups in a row of the grid.
 const ROW: u32 = 65535;
 
-type Memory = Rc<RefCell<BTreeMap<BufferId, wgpu::Buffer>>>;
+type Memory = Rc<RefCell<SortedMap<BufferId, wgpu::Buffer>>>;
 type OutOfMemory = LocalBoxFuture<'static, Option<(wgpu::Error, u64)>>;
 
 /// Runs recordings on a wgpu device.

@@ -1,9 +1,9 @@
 //! Compute pipelines, made once for each kernel.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use crate::kernels::{EngineError, Kernel};
+use crate::value::SortedMap;
 
 /// Where the storage buffers of a kernel begin; see [`Kernel`].
 pub(super) const FIRST_STORAGE: u32 = 2;
@@ -19,7 +19,7 @@ pub(super) struct Pipeline {
 
 #[derive(Default)]
 pub(super) struct Pipelines {
-    made: RefCell<BTreeMap<(&'static str, usize), Pipeline>>,
+    made: RefCell<SortedMap<(&'static str, usize), Pipeline>>,
 }
 
 impl Pipelines {

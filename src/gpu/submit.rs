@@ -1,7 +1,7 @@
 //! Cuts dispatches into spans and collects them into submits of about equal, predicted length.
 
+use crate::value::SortedMap;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const TELLING: Duration = Duration::from_millis(4);
 /// Seconds an item, learned for each kernel.
 #[derive(Default)]
 pub(super) struct Speeds {
-    seconds: RefCell<BTreeMap<&'static str, f64>>,
+    seconds: RefCell<SortedMap<&'static str, f64>>,
 }
 
 /// What a submit holds so far.

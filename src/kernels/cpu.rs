@@ -1,7 +1,6 @@
 //! The engine that runs twins on the processor.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{
     Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, EngineKind, Recording, TwinArgs,
 };
+use crate::value::SortedMap;
 
 /// What a slice aims at; with the error of the prediction it stays under the 16 ms that a cancel may wait.
 const SLICE: Duration = Duration::from_millis(8);
@@ -24,7 +24,7 @@ const GROWTH: f64 = 3.0;
 /// The most that one buffer may have: a quarter of wasm's address space.
 const MOST_WORDS: usize = 1 << 28;
 
-type Memory = Rc<RefCell<BTreeMap<BufferId, Vec<u32>>>>;
+type Memory = Rc<RefCell<SortedMap<BufferId, Vec<u32>>>>;
 
 /// Runs each dispatch's twin over spans of items, with a checkpoint between two spans.
 ///
@@ -39,7 +39,7 @@ pub struct CpuEngine {
     memory: Memory,
     next: Cell<u64>,
     /// Items a slice, learned for each kernel.
-    slices: RefCell<BTreeMap<&'static str, f64>>,
+    slices: RefCell<SortedMap<&'static str, f64>>,
 }
 
 impl CpuEngine {

@@ -1,7 +1,6 @@
 //! From commands and workers' news to the queue, and from its effects back.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::blocks::{App, Event};
 use crate::ids::{Attempt, ComponentId, JobId, LaneId, ListenerId, WorkerId};
 use crate::ports::{WorkerListener, WorkerSignal};
 use crate::queue::{Effect, End, LaneConfig, ListenerConfig, Queue, QueueConfig, WorkerEvent};
-use crate::value::{EngineInfo, Error, ErrorKind, NoteLevel, Picture, Progress, Time, Value};
+use crate::value::{EngineInfo, Error, ErrorKind, NoteLevel, Picture, Progress, SortedMap, SortedSet, Time, Value};
 use crate::wire::{self, News, ToPage, ToWorker};
 
 /// How long a cancelled job may take to its next checkpoint before its worker is ended.
@@ -36,7 +35,7 @@ pub(super) struct Slot {
     pub(super) version: u64,
     pub(super) error: Option<String>,
     /// The jobs that will write it and have not ended.
-    pub(super) active: BTreeSet<JobId>,
+    pub(super) active: SortedSet<JobId>,
     /// How the last job that wrote it ended.
     pub(super) last: Option<Status>,
 }
@@ -56,13 +55,13 @@ pub(super) struct State {
     pub(super) app: Rc<App>,
     pub(super) queue: Queue,
     pub(super) slots: Vec<Slot>,
-    pub(super) jobs: BTreeMap<JobId, JobData>,
+    pub(super) jobs: SortedMap<JobId, JobData>,
     pub(super) engine: Option<EngineInfo>,
     ports: Ports,
     options: Options,
     pool: Pool,
-    panics: BTreeMap<ListenerId, u32>,
-    changed: BTreeSet<ComponentId>,
+    panics: SortedMap<ListenerId, u32>,
+    changed: SortedSet<ComponentId>,
     panel_changed: bool,
     toasts: Vec<Toast>,
     listener: Option<Rc<dyn Fn()>>,
@@ -115,8 +114,13 @@ impl State {
             listeners: app.listeners().iter().map(|listener| ListenerConfig { lane: listener.lane }).collect(),
             history: HISTORY,
         });
-        let slot =
-            |value: &Value| Slot { value: value.clone(), version: 0, error: None, active: BTreeSet::new(), last: None };
+        let slot = |value: &Value| Slot {
+            value: value.clone(),
+            version: 0,
+            error: None,
+            active: SortedSet::default(),
+            last: None,
+        };
         let slots = app.components().iter().map(|spec| slot(&spec.value)).collect();
         let pool = Pool::new(Rc::clone(&ports.workers), listener, boot);
         let warning = |text: &String| Toast { level: NoteLevel::Warning, text: text.clone() };
@@ -125,13 +129,13 @@ impl State {
             app,
             queue,
             slots,
-            jobs: BTreeMap::new(),
+            jobs: SortedMap::default(),
             engine: None,
             ports,
             options,
             pool,
-            panics: BTreeMap::new(),
-            changed: BTreeSet::new(),
+            panics: SortedMap::default(),
+            changed: SortedSet::default(),
             panel_changed: true,
             toasts,
             listener: None,
@@ -272,7 +276,7 @@ impl State {
         let blamed = blamed.filter(|&(job, attempt)| self.pool.has(worker, job, attempt));
         let Some((job, attempt)) = blamed else { return self.worker_broke(worker, message) };
         if let Some(data) = self.jobs.get(&job) {
-            *self.panics.entry(data.listener).or_default() += 1;
+            *self.panics.get_or_insert_with(data.listener, || 0) += 1;
         }
         let others = self.pool.end(worker);
         let error = Error::of(ErrorKind::Panic, format!("The handler panicked: {message}"));
@@ -433,7 +437,7 @@ impl State {
     fn touch(&mut self, job: JobId) {
         self.panel_changed = true;
         let spec = self.jobs.get(&job).and_then(|data| self.app.listener(data.listener));
-        self.changed.extend(spec.into_iter().flat_map(|spec| &spec.outputs));
+        self.changed.extend(spec.into_iter().flat_map(|spec| spec.outputs.iter().copied()));
     }
 
     pub(super) fn listen(&mut self, listener: Rc<dyn Fn()>) {

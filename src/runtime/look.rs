@@ -8,7 +8,7 @@ use super::view::{ComponentView, EndedView, LaneView, PanelView, Phase, SlotView
 use crate::blocks::{ComponentSpec, ListenerSpec};
 use crate::ids::{ComponentId, JobId, LaneId, ListenerId};
 use crate::queue::{End, JobState, JobView};
-use crate::value::EngineInfo;
+use crate::value::{EngineInfo, tenths};
 
 /// Ended jobs that the panel lists.
 const ENDED_SHOWN: usize = 5;
@@ -79,7 +79,7 @@ impl State {
     pub(super) fn end_status(&self, job: JobId, end: &End) -> Status {
         let took = self.queue.job(job).map_or(Duration::ZERO, |view| took(&view));
         let (phase, text) = match end {
-            End::Done => (Phase::Done, format!("done in {:.1}s", took.as_secs_f64())),
+            End::Done => (Phase::Done, format!("done in {}s", tenths(took))),
             End::Failed(error) => (Phase::Failed, error.message().to_owned()),
             End::Cancelled => (Phase::Cancelled, "cancelled".to_owned()),
         };

@@ -1,11 +1,12 @@
 //! Which worker runs which job.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::blocks::Runs;
 use crate::ids::{Attempt, JobId, WorkerId};
 use crate::ports::{Link, WorkerListener, Workers};
+use crate::value::SortedMap;
 use crate::wire::{self, ToWorker};
 
 /// Jobs that the shared worker takes at a time, of whatever lanes; more wait for it.
@@ -37,7 +38,7 @@ struct State {
     ready: bool,
     /// What is said before the worker is up.
     outbox: Vec<Vec<u8>>,
-    jobs: BTreeMap<JobId, Attempt>,
+    jobs: SortedMap<JobId, Attempt>,
 }
 
 /// The workers of a page.
@@ -46,7 +47,7 @@ pub(super) struct Pool {
     listener: WorkerListener,
     boot: Box<dyn Fn() -> ToWorker>,
     next: u32,
-    workers: BTreeMap<WorkerId, State>,
+    workers: SortedMap<WorkerId, State>,
     /// Jobs that have a slot and wait for a worker.
     backlog: VecDeque<Task>,
     at_most_blocking: usize,
@@ -55,7 +56,15 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(ports: Rc<dyn Workers>, listener: WorkerListener, boot: Box<dyn Fn() -> ToWorker>) -> Self {
         let at_most_blocking = BLOCKING_WORKERS.min(ports.cores().saturating_sub(1).max(1));
-        Self { ports, listener, boot, next: 1, workers: BTreeMap::new(), backlog: VecDeque::new(), at_most_blocking }
+        Self {
+            ports,
+            listener,
+            boot,
+            next: 1,
+            workers: SortedMap::default(),
+            backlog: VecDeque::new(),
+            at_most_blocking,
+        }
     }
 
     /// Starts the shared worker before its first job, so that the first job need not wait for it.
@@ -107,7 +116,7 @@ impl Pool {
         let worker = WorkerId(self.next);
         self.next += 1;
         let link = self.ports.start(worker, Rc::clone(&self.listener));
-        let state = State { kind, link, ready: false, outbox: Vec::new(), jobs: BTreeMap::new() };
+        let state = State { kind, link, ready: false, outbox: Vec::new(), jobs: SortedMap::default() };
         if let Ok(boot) = wire::encode(&(self.boot)()) {
             state.link.send(boot);
         }

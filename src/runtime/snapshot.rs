@@ -65,7 +65,7 @@ impl State {
             let views = running.chain(waiting).filter_map(|(job, place)| Some((self.queue.job(job)?, place)));
             jobs.extend(views.map(|(view, place)| self.job_snapshot(&view, place)));
         }
-        jobs.sort_by_key(|job| job.id);
+        jobs.sort_unstable_by_key(|job| job.id);
         Snapshot { lanes, jobs }
     }
 

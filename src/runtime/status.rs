@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::value::Progress;
+use crate::value::{Progress, tenths};
 
 /// "queue: 2/5 | 12.3s": the place among those that wait in the lane, and how long until the result, where known.
 pub(super) fn waiting(position: usize, waiting: usize, starting: bool, estimate: Option<Duration>) -> String {
@@ -23,13 +23,13 @@ pub(super) fn running(progress: Option<&Progress>, elapsed: Duration, left: Opti
         None => "processing".into(),
     };
     match left {
-        Some(left) => format!("{doing} | {:.1}/{}", elapsed.as_secs_f64(), seconds(elapsed + left)),
+        Some(left) => format!("{doing} | {}/{}", tenths(elapsed), seconds(elapsed + left)),
         None => format!("{doing} | {}", seconds(elapsed)),
     }
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{:.1}s", time.as_secs_f64())
+    tenths(time) + "s"
 }
 
 #[cfg(test)]

@@ -6,13 +6,17 @@ mod engine;
 mod error;
 mod picture;
 mod progress;
+mod sorted;
 mod time;
+mod words;
 
 pub use engine::{EngineInfo, EngineKind};
 pub use error::{Error, ErrorKind};
 pub use picture::{Picture, PictureError, add_texts};
 pub use progress::{NoteLevel, Progress};
+pub use sorted::{SortedMap, SortedSet};
 pub use time::Time;
+pub use words::{decimal, tenths};
 
 use serde::{Deserialize, Serialize};
 

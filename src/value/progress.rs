@@ -63,7 +63,7 @@ impl Progress {
     pub fn label(&self) -> String {
         match (self.steps, self.share) {
             (Some((done, total)), _) => format!("{done}/{total} {}", self.unit).trim_end().to_owned(),
-            (None, Some(share)) => format!("{:.0}%", share * 100.0),
+            (None, Some(share)) => format!("{}%", (share * 100.0).round() as u32),
             (None, None) => String::new(),
         }
     }

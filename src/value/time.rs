@@ -49,7 +49,7 @@ impl std::ops::Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, after: Duration) -> Self {
-        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        let micros = after.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(after.subsec_micros()));
         Self(self.0.saturating_add(micros))
     }
 }

@@ -7,7 +7,6 @@ mod drive;
 mod job;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::FutureExt as _;
@@ -17,7 +16,7 @@ use crate::blocks::{App, Context};
 use crate::ids::{Attempt, JobId, ListenerId};
 use crate::kernels::Engine;
 use crate::ports::{Clock, Link, Spawn, Timer};
-use crate::value::{EngineInfo, Error, Value};
+use crate::value::{EngineInfo, Error, SortedMap, Value};
 use crate::wire::{self, EngineChoice, News, ToPage, ToWorker};
 use job::WorkerJob;
 
@@ -56,8 +55,8 @@ struct Inner {
     ports: Ports,
     choice: Cell<EngineChoice>,
     engine: RefCell<Option<OpenEngine>>,
-    memory: RefCell<BTreeMap<String, String>>,
-    jobs: RefCell<BTreeMap<JobId, Rc<WorkerJob>>>,
+    memory: RefCell<SortedMap<String, String>>,
+    jobs: RefCell<SortedMap<JobId, Rc<WorkerJob>>>,
     polled: Cell<Option<(JobId, Attempt)>>,
 }
 

@@ -137,7 +137,7 @@ fn judge(floats: Vec<f32>, count: u32, seed: u32, width: u32, height: u32) -> (f
 /// The first and last percent left out.
 fn range(values: &[f32]) -> (f32, f32) {
     let mut sorted = values.to_vec();
-    sorted.sort_by(f32::total_cmp);
+    sorted.sort_unstable_by(f32::total_cmp);
     let at = |share: f32| sorted.get((sorted.len() as f32 * share) as usize).copied().unwrap_or(0.0);
     (at(0.01), at(0.99))
 }

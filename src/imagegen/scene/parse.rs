@@ -60,7 +60,7 @@ pub fn parse(prompt: &str) -> Description {
     let mut relation: Option<(Relation, std::ops::Range<usize>)> = None;
     let mut group = 0..0;
     for written in prompt.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
-        let Some(meaning) = meaning(&written.to_lowercase()) else {
+        let Some(meaning) = meaning(&written.to_ascii_lowercase()) else {
             if !scene.unknown.iter().any(|known| known.eq_ignore_ascii_case(written)) {
                 scene.unknown.push(written.to_owned());
             }

@@ -198,7 +198,7 @@ fn is_harmless(address: &str) -> bool {
     // Browsers leave out control characters and blanks inside a scheme, so they are left out before it is judged.
     let plain: String = address.chars().filter(|c| !c.is_control() && !c.is_whitespace()).collect();
     let scheme = plain.split(['/', '?', '#']).next().and_then(|first| first.split_once(':')).map(|(scheme, _)| scheme);
-    scheme.is_none_or(|scheme| ["http", "https", "mailto"].contains(&scheme.to_lowercase().as_str()))
+    scheme.is_none_or(|scheme| ["http", "https", "mailto"].contains(&scheme.to_ascii_lowercase().as_str()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::runtime::view::{EndedView, PanelView, Phase, SlotView, WaitingView};
+use crate::value::tenths;
 
 /// "0.4 s", "12 s", "2 min 5 s": as exact as one can use it.
 ///
@@ -12,14 +13,14 @@ use crate::runtime::view::{EndedView, PanelView, Phase, SlotView, WaitingView};
 /// ```
 #[must_use]
 pub fn time(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    if seconds < 9.95 {
-        format!("{seconds:.1} s")
-    } else if seconds < 59.5 {
-        format!("{seconds:.0} s")
+    let millis = time.as_secs() * 1000 + u64::from(time.subsec_millis());
+    let seconds = (millis + 500) / 1000;
+    if millis < 9_950 {
+        format!("{} s", tenths(time))
+    } else if seconds < 60 {
+        format!("{seconds} s")
     } else {
-        let whole = seconds.round() as u64;
-        format!("{} min {} s", whole / 60, whole % 60)
+        format!("{} min {} s", seconds / 60, seconds % 60)
     }
 }
 

@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast as _;
 use super::Page;
 use super::component::{control, control_id, under};
 use super::el::{El, el, target};
+use super::number::number_text;
 use crate::blocks::{ComponentSpec, Event, Range};
 use crate::ids::ComponentId;
 use crate::value::Value;
@@ -53,14 +54,14 @@ pub(super) fn slider(page: Page, id: ComponentId, spec: &ComponentSpec, range: &
     let (low, high) = (range.minimum.unwrap_or(0.0), range.maximum.unwrap_or(100.0));
     let step = range.step.unwrap_or((high - low) / 100.0);
     let number = move || match view.with(|view| view.value.clone()) {
-        Value::Number(number) => number.to_string(),
-        _ => low.to_string(),
+        Value::Number(number) => number_text(number),
+        _ => number_text(low),
     };
     let input = control("input", "", page, id, spec)
         .attr("type", "range")
-        .attr("min", &low.to_string())
-        .attr("max", &high.to_string())
-        .attr("step", &step.to_string())
+        .attr("min", &number_text(low))
+        .attr("max", &number_text(high))
+        .attr("step", &number_text(step))
         .flag("disabled", spec.interactive == Some(false))
         .live(move |input| input.unchecked_ref::<web_sys::HtmlInputElement>().set_value(&number()))
         .on("input", move |event| {

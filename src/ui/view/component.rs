@@ -112,5 +112,5 @@ pub(super) fn bar(share: impl Fn() -> Option<f32> + 'static) -> El {
     el("progress", "progress")
         .attr("max", "1")
         .attr("aria-label", "Progress")
-        .live_attr("value", move || share().map(|share| share.to_string()))
+        .live_attr("value", move || share().map(|share| super::number::number_text(f64::from(share))))
 }

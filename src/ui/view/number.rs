@@ -1,5 +1,5 @@
 use leptos::prelude::*;
-use wasm_bindgen::JsCast as _;
+use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::Page;
 use super::component::control;
@@ -36,9 +36,14 @@ pub(super) fn number(page: Page, id: ComponentId, spec: &ComponentSpec, range: &
         })
 }
 
+/// A number as the browser writes it, which has the code for it already.
+pub(super) fn number_text(number: f64) -> String {
+    js_sys::Number::from(number).to_string_with_radix(10).map_or_else(|_| String::new(), String::from)
+}
+
 fn text_of(value: &Value) -> String {
     match value {
-        Value::Number(number) => number.to_string(),
+        Value::Number(number) => number_text(*number),
         _ => String::new(),
     }
 }
@@ -47,6 +52,6 @@ fn text_of(value: &Value) -> String {
 fn parse(text: &str) -> Value {
     match text.trim() {
         "" => Value::Null,
-        text => Value::Number(text.parse().unwrap_or(f64::NAN)),
+        text => Value::Number(JsValue::from_str(text).unchecked_into_f64()),
     }
 }
