@@ -67,6 +67,7 @@
 //! | [`kernels`] | compute as data, shaders, the CPU engine | `value`, `gradus-cpu` |
 //! | [`gpu`] | the only wgpu code | `kernels`, `value` |
 //! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value` |
+//! | [`diffusion`] | checkpoints in diffusers' layout | `kernels`, `ports`, `value` |
 //! | [`blocks`] | what an author writes | `kernels`, `ports`, `value`, `ids` |
 //! | [`runtime`] | drives queue and workers from the page | `blocks`, `queue`, `wire`, `ports`, `value`, `ids` |
 //! | [`worker`] | drives handlers in a worker | `blocks`, `kernels`, `wire`, `ports`, `value`, `ids` |
@@ -79,6 +80,7 @@
 pub mod blocks;
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
+pub mod diffusion;
 pub mod gpu;
 pub mod ids;
 pub mod imagegen;

@@ -4,6 +4,8 @@
 
 pub mod cases;
 pub mod conformance;
+pub mod golden;
+pub mod nn_cases;
 pub mod twin;
 pub mod watcher;
 
