@@ -80,7 +80,7 @@ impl Json {
     #[must_use]
     pub fn whole(&self) -> Option<u64> {
         let number = self.number()?;
-        (number >= 0.0 && number <= 9_007_199_254_740_992.0 && number.trunc() == number).then_some(number as u64)
+        ((0.0..=9_007_199_254_740_992.0).contains(&number) && number.trunc() == number).then_some(number as u64)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs the cases of a golden folder (a checkpoint with golden.json and golden.safetensors) on an engine, and measures
 //! how far its results are from the reference's.
+#![allow(dead_code, reason = "each user takes its part")]
 
 use gradus::diffusion::autoencoder::Autoencoder;
 use gradus::diffusion::clip::Clip;
@@ -52,6 +53,8 @@ pub struct Golden<'a> {
     tensors: Tensors,
     cases: Vec<Json>,
     pub fixture: String,
+    /// A fault that is planted into every network.
+    pub tamper: Option<fn(&mut Graph)>,
     unet: Option<(Unet, Vec<Weight>)>,
 }
 
@@ -68,7 +71,7 @@ impl<'a> Golden<'a> {
         let cases = json.get("cases").and_then(Json::list).ok_or_else(|| missing("cases"))?.to_vec();
         let fixture = json.get("fixture").and_then(Json::text).unwrap_or("unnamed").to_owned();
         let tensors = Tensors::open(files, "", "golden").await?;
-        Ok(Self { files, engine, control, tensors, cases, fixture, unet: None })
+        Ok(Self { files, engine, control, tensors, cases, fixture, tamper: None, unet: None })
     }
 
     /// Runs all cases of the kinds that are wanted.
@@ -155,6 +158,10 @@ impl<'a> Golden<'a> {
     }
 
     async fn load(&self, graph: &Graph, folder: &str, stem: &str) -> Result<Vec<Weight>, Error> {
+        let mut graph = graph.clone();
+        if let Some(tamper) = self.tamper {
+            tamper(&mut graph);
+        }
         let tensors = Tensors::open(self.files, folder, stem).await?;
         let mut meter = Meter::new(&Nobody, 1);
         weights::load(&graph.weights, &tensors, self.files, self.engine, self.control, &mut meter).await
@@ -181,7 +188,11 @@ impl<'a> Golden<'a> {
         inputs: &[Numbers],
         paths: &[&str],
     ) -> Result<(Vec<Numbers>, Vec<Option<Numbers>>), Error> {
-        let plan = Plan::new(graph, self.engine, weights, !paths.is_empty())?;
+        let mut graph = graph.clone();
+        if let Some(tamper) = self.tamper {
+            tamper(&mut graph);
+        }
+        let plan = Plan::new(&graph, self.engine, weights, !paths.is_empty())?;
         let mut recording = Recording::new();
         for (number, values) in inputs.iter().enumerate() {
             plan.write(&mut recording, number, values)?;
@@ -210,7 +221,7 @@ impl<'a> Golden<'a> {
                 one("ids", ids.iter().map(|&id| id as f32).collect(), self.field(case, "ids").await?)
             }
             "text_encoder" => self.text_encoder(case).await,
-            "unet" => self.network(case).await,
+            "unet" | "unet_f16_weights" => self.network(case).await,
             "vae_decode" | "vae_encode" => self.autoencoder(kind, case).await,
             "pipeline" => self.pipeline(case).await,
             "add_noise" => {
@@ -262,7 +273,11 @@ impl<'a> Golden<'a> {
     }
 
     async fn network(&mut self, case: &Json) -> Result<Vec<(String, Numbers, Numbers, bool)>, Error> {
-        let (unet, weights) = self.unet().await?;
+        let (unet, mut weights) = self.unet().await?;
+        if let Some(path) = case.get("weights").and_then(Json::text) {
+            let (folder, stem) = path.trim_end_matches(".safetensors").rsplit_once('/').unwrap_or(("", path));
+            weights = self.load(&unet.graph(1, [8, 8], 4)?, folder, stem).await?;
+        }
         let (sample, context) = (self.shape(case, "sample")?, self.shape(case, "context")?);
         let graph = unet.graph(sample[0], [sample[2], sample[3]], context[1])?;
         let t = self.number(case, "t")? as f32;

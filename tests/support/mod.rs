@@ -4,7 +4,6 @@
 
 pub mod cases;
 pub mod conformance;
-pub mod golden;
 pub mod nn_cases;
 pub mod twin;
 pub mod watcher;

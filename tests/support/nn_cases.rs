@@ -92,7 +92,7 @@ fn convolutions() -> Vec<Case> {
             numbers(1, pixels * shape.channels[0]),
             numbers(2, pixels * shape.channels[1]),
             weights,
-            numbers(4, if shape.add_rows > 0 { shape.rows / shape.add_rows * shape.width } else { 0 }),
+            numbers(4, shape.rows.checked_div(shape.add_rows).unwrap_or(0) * shape.width),
             numbers(5, shape.rows * shape.width),
         ];
         case(&nn::conv(&shape, halves), buffers)

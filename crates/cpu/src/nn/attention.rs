@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::math::exp;
+use super::math::{by_eights, exp8, larger};
 
 /// The shapes of an attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -121,10 +121,13 @@ fn product(packed: &[f32], rows: [&[f32]; BLOCK]) -> [[f32; LANES]; BLOCK] {
 fn soften(scores: &mut [f32], seen: usize, scale: f32) -> f32 {
     let (seen, hidden) = scores.split_at_mut(seen);
     hidden.fill(0.0);
-    let most = seen.iter().fold(f32::MIN, |most, &score| most.max(score));
-    for score in &mut *seen {
-        *score = exp((*score - most) * scale);
+    let mut strands = [f32::MIN; LANES];
+    let (eights, rest) = seen.as_chunks::<LANES>();
+    for eight in eights {
+        strands.iter_mut().zip(eight).for_each(|(most, &score)| *most = larger(*most, score));
     }
+    let most = strands.iter().chain(rest).fold(f32::MIN, |most, &score| larger(most, score));
+    by_eights(seen, |eight| exp8(eight.map(|score| (score - most) * scale)));
     1.0 / super::math::sum(seen, |x| x)
 }
 

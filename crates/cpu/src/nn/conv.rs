@@ -165,23 +165,29 @@ fn store(
     result: &mut [f32],
 ) {
     let activation = Activation::of(shape.activation);
-    let columns = if activation == Activation::Geglu { COLUMNS / 2 } else { COLUMNS };
-    let column = panel * columns;
-    let count = columns.min(shape.width.saturating_sub(column));
-    for (row, sum) in (first..shape.rows.min(first + ROWS)).zip(sums) {
-        if let Some(shared) = row.checked_div(shape.add_rows) {
-            let at = shared * shape.width + column;
-            if let Some(values) = added.get(at..at + count) {
-                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+    if activation == Activation::Geglu {
+        for (row, sum) in (first..shape.rows.min(first + ROWS)).zip(sums) {
+            let at = row * shape.width + panel * 4;
+            if let Some(to) = result.get_mut(at..).and_then(|to| to.first_chunk_mut::<4>()) {
+                *to = geglu(*sum);
             }
         }
-        let at = row * shape.width + column;
-        let Some(to) = result.get_mut(at..at + count) else { return };
-        if activation == Activation::Geglu {
-            to.copy_from_slice(&geglu(*sum)[..count]);
-        } else {
-            activate(activation, sum);
-            to.copy_from_slice(&sum[..count]);
+        return;
+    }
+    let column = panel * COLUMNS;
+    let whole = column + COLUMNS <= shape.width;
+    for (row, sum) in (first..shape.rows.min(first + ROWS)).zip(sums) {
+        if let Some(shared) = row.checked_div(shape.add_rows) {
+            let values = added.get(shared * shape.width + column..).unwrap_or_default();
+            sum.iter_mut().zip(values).take(if whole { 8 } else { 4 }).for_each(|(sum, value)| *sum += value);
+        }
+        activate(activation, sum);
+        let Some(to) = result.get_mut(row * shape.width + column..) else { return };
+        // Arrays of a fixed size, as a copy of any size is a call in wasm.
+        if let (true, Some(to)) = (whole, to.first_chunk_mut::<COLUMNS>()) {
+            *to = *sum;
+        } else if let (Some(to), Some(from)) = (to.first_chunk_mut::<4>(), sum.first_chunk::<4>()) {
+            *to = *from;
         }
     }
 }

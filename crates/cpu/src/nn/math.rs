@@ -28,6 +28,12 @@ impl Activation {
     }
 }
 
+/// The larger one. `f32::max` minds what is no number, and is then a call of its own in wasm.
+#[inline(always)]
+pub(super) fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
 /// e to the x, to about 2 units of the last place; Cephes' polynomial (Moshier).
 #[inline(always)]
 #[must_use]
@@ -62,16 +68,58 @@ pub fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (exp(2.0 * x) + 1.0)
 }
 
-/// x · sigmoid(k x).
+/// Numbers that are worked on together. Whole steps over short arrays become vectors; a function of one number that is
+/// called for each of them does not.
+type Lanes = [f32; 8];
+
 #[inline(always)]
-fn swish(x: f32, k: f32) -> f32 {
-    x / (1.0 + exp(-k * x))
+fn each(x: Lanes, f: impl Fn(f32) -> f32) -> Lanes {
+    let mut y = x;
+    for lane in 0..8 {
+        y[lane] = f(x[lane]);
+    }
+    y
 }
 
-/// x · Φ(x).
 #[inline(always)]
-fn gelu(x: f32) -> f32 {
-    0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+fn both(a: Lanes, b: Lanes, f: impl Fn(f32, f32) -> f32) -> Lanes {
+    let mut y = a;
+    for lane in 0..8 {
+        y[lane] = f(a[lane], b[lane]);
+    }
+    y
+}
+
+/// [`exp`] of eight numbers that are at most 87.
+#[inline(always)]
+pub(super) fn exp8(x: Lanes) -> Lanes {
+    const ROUND: f32 = 12_582_912.0;
+    let x = each(x, |x| larger(x, -87.0));
+    let shifted = each(x, |x| x * std::f32::consts::LOG2_E + ROUND);
+    let r = both(x, shifted, |x, s| x - (s - ROUND) * 0.693_359_4 + (s - ROUND) * 2.121_944_4e-4);
+    let p = each(r, |r| {
+        ((((1.987_569_1e-4 * r + 1.398_199_9e-3) * r + 8.333_452e-3) * r + 4.166_579_6e-2) * r + 1.666_666_5e-1) * r
+            + 0.5
+    });
+    let mantissa = both(p, r, |p, r| p * r * r + r + 1.0);
+    both(mantissa, shifted, |m, s| m * f32::from_bits((s.to_bits() << 23).wrapping_add(0x3f80_0000)))
+}
+
+#[inline(always)]
+fn swish8(x: Lanes, k: f32) -> Lanes {
+    let e = exp8(each(x, |x| -larger(k * x, -87.0)));
+    both(x, e, |x, e| x / (1.0 + e))
+}
+
+#[inline(always)]
+fn gelu8(x: Lanes) -> Lanes {
+    let a = each(x, |x| (x * std::f32::consts::FRAC_1_SQRT_2).abs());
+    let t = each(a, |a| 1.0 / (1.0 + 0.327_591_1 * a));
+    let p =
+        each(t, |t| ((((1.061_405_4 * t - 1.453_152_1) * t + 1.421_413_8) * t - 0.284_496_72) * t + 0.254_829_6) * t);
+    let e = exp8(each(a, |a| -a * a));
+    let below = both(p, e, |p, e| 1.0 - p * e);
+    both(x, below, |x, erf| 0.5 * x + 0.5 * x.abs() * erf)
 }
 
 /// Applies an activation to each number; [`Activation::Geglu`] is [`geglu`]'s.
@@ -79,10 +127,21 @@ fn gelu(x: f32) -> f32 {
 pub fn activate(activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::None | Activation::Geglu => {}
-        Activation::Silu => values.iter_mut().for_each(|x| *x = swish(*x, 1.0)),
-        Activation::Gelu => values.iter_mut().for_each(|x| *x = gelu(*x)),
-        Activation::QuickGelu => values.iter_mut().for_each(|x| *x = swish(*x, 1.702)),
-        Activation::Relu => values.iter_mut().for_each(|x| *x = x.max(0.0)),
+        Activation::Silu => by_eights(values, |x| swish8(x, 1.0)),
+        Activation::Gelu => by_eights(values, gelu8),
+        Activation::QuickGelu => by_eights(values, |x| swish8(x, 1.702)),
+        Activation::Relu => values.iter_mut().for_each(|x| *x = larger(*x, 0.0)),
+    }
+}
+
+#[inline(always)]
+pub(super) fn by_eights(values: &mut [f32], f: impl Fn(Lanes) -> Lanes) {
+    let (eights, rest) = values.as_chunks_mut::<8>();
+    eights.iter_mut().for_each(|eight| *eight = f(*eight));
+    if !rest.is_empty() {
+        let mut last = [0.0; 8];
+        last.iter_mut().zip(&*rest).for_each(|(to, x)| *to = *x);
+        rest.iter_mut().zip(f(last)).for_each(|(to, x)| *to = x);
     }
 }
 
@@ -90,8 +149,8 @@ pub fn activate(activation: Activation, values: &mut [f32]) {
 #[inline(always)]
 #[must_use]
 pub fn geglu(panel: [f32; 8]) -> [f32; 4] {
-    let [a, b, c, d, w, x, y, z] = panel;
-    [a * gelu(w), b * gelu(x), c * gelu(y), d * gelu(z)]
+    let gates = gelu8(panel);
+    [panel[0] * gates[4], panel[1] * gates[5], panel[2] * gates[6], panel[3] * gates[7]]
 }
 
 /// The sum, in eight strands: as exact as it is fast.

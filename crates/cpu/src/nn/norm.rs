@@ -27,56 +27,97 @@ pub struct Group {
     pub silu: bool,
 }
 
+/// Rows whose sums are kept in single precision before they go to the double ones.
+const STRETCH: usize = 64;
+
 /// Normalises the groups of the span: item = picture × groups + group. Buffers: both sources, the scales (width
 /// floats) and then the shifts, the result.
 pub fn group_norm(span: Range<u32>, shape: &Group, sources: [&[f32]; 2], affine: &[f32], result: &mut [f32]) {
-    let size = shape.channels / shape.groups.max(1);
-    if size == 0 || affine.len() < shape.width + shape.channels {
-        return;
+    let (mut item, end) = (span.start as usize, span.end as usize);
+    while item < end {
+        // All groups of one picture at once: a row's channels are then next to each other.
+        let (picture, group) = (item / shape.groups, item % shape.groups);
+        let count = (shape.groups - group).min(end - item);
+        groups(picture, group..group + count, shape, sources, affine, result);
+        item += count;
     }
-    let (scales, shifts) = affine.split_at(shape.width);
-    let mut all = vec![0.0f32; shape.rows * size];
-    for item in span {
-        let (picture, group) = (item as usize / shape.groups, item as usize % shape.groups);
-        let channels = group * size..(group + 1) * size;
-        // Channels of the group in the first source, and in the second.
-        let split = channels.end.min(shape.first).saturating_sub(channels.start);
-        let behind = (channels.start + split).saturating_sub(shape.first);
-        for (row, to) in all.chunks_exact_mut(size).enumerate() {
-            let row = picture * shape.rows + row;
-            let at = row * shape.widths[0] + channels.start;
-            let next = row * shape.widths[1] + behind;
-            let (one, other) = to.split_at_mut(split);
-            if let (false, Some(from)) = (one.is_empty(), sources[0].get(at..at + split)) {
-                one.copy_from_slice(from);
-            }
-            if let (false, Some(from)) = (other.is_empty(), sources[1].get(next..next + size - split)) {
-                other.copy_from_slice(from);
+}
+
+fn groups(
+    picture: usize,
+    groups: Range<usize>,
+    shape: &Group,
+    sources: [&[f32]; 2],
+    affine: &[f32],
+    result: &mut [f32],
+) {
+    let size = shape.channels / shape.groups;
+    let channels = groups.start * size..groups.end * size;
+    let (Some(scales), Some(shifts)) =
+        (affine.get(channels.clone()), affine.get(shape.width + channels.start..shape.width + channels.end))
+    else {
+        return;
+    };
+    let rows = picture * shape.rows..(picture + 1) * shape.rows;
+    // The channels of each source, as (source, floats of its row, place in it, how many, place among these channels).
+    let split = channels.end.min(shape.first).saturating_sub(channels.start);
+    let parts = [
+        (sources[0], shape.widths[0], channels.start, 0..split),
+        (sources[1], shape.widths[1], (channels.start + split).saturating_sub(shape.first), split..channels.len()),
+    ];
+    let totals = |mean: &[f32], square: bool| {
+        let mut totals = vec![0.0f64; channels.len()];
+        let mut sums = vec![0.0f32; channels.len()];
+        for (source, width, start, place) in &parts {
+            let (mean, sums) = (&mean[place.clone()], &mut sums[place.clone()]);
+            let mut row = rows.start;
+            while row < rows.end {
+                let stretch = row..rows.end.min(row + STRETCH);
+                for row in stretch.clone() {
+                    let at = row * width + start;
+                    let Some(values) = source.get(at..at + place.len()) else { break };
+                    let all = sums.iter_mut().zip(values).zip(mean);
+                    if square {
+                        all.for_each(|((sum, x), mean)| *sum += (x - mean) * (x - mean));
+                    } else {
+                        all.for_each(|((sum, x), _)| *sum += x);
+                    }
+                }
+                for (total, sum) in totals[place.clone()].iter_mut().zip(&mut *sums) {
+                    *total += f64::from(std::mem::take(sum));
+                }
+                row = stretch.end;
             }
         }
-        let (scales, shifts) = (&scales[channels.clone()], &shifts[channels.clone()]);
-        let count = all.len().max(1) as f32;
-        let mean = sum(&all, |x| x) / count;
-        let variance = sum(&all, |x| (x - mean) * (x - mean)) / count;
-        let factor = 1.0 / (variance + shape.epsilon).sqrt();
-        for row in all.chunks_exact_mut(size) {
-            for ((x, scale), shift) in row.iter_mut().zip(scales).zip(shifts) {
-                *x = (*x - mean) * factor * scale + shift;
+        // Each channel's total becomes its group's mean.
+        let count = (shape.rows * size) as f64;
+        let means = totals.chunks_exact(size).flat_map(|group| {
+            let mean = (group.iter().sum::<f64>() / count) as f32;
+            std::iter::repeat_n(mean, size)
+        });
+        means.collect::<Vec<f32>>()
+    };
+    let mean = totals(&vec![0.0; channels.len()], false);
+    let mut factor = totals(&mean, true);
+    factor.iter_mut().zip(scales).for_each(|(x, scale)| *x = scale / (*x + shape.epsilon).sqrt());
+    // The last group also clears what is beyond the last channel.
+    let beyond = if groups.end == shape.groups { shape.width - shape.channels } else { 0 };
+    for row in rows {
+        let at = row * shape.width + channels.start;
+        let Some(to) = result.get_mut(at..at + channels.len() + beyond) else { return };
+        let (to, zeros) = to.split_at_mut(channels.len());
+        for (source, width, start, place) in &parts {
+            let at = row * width + start;
+            let Some(values) = source.get(at..at + place.len()) else { continue };
+            let affine = mean[place.clone()].iter().zip(&factor[place.clone()]).zip(&shifts[place.clone()]);
+            for ((to, x), ((mean, factor), shift)) in to[place.clone()].iter_mut().zip(values).zip(affine) {
+                *to = (x - mean) * factor + shift;
             }
         }
         if shape.silu {
-            activate(Activation::Silu, &mut all);
+            activate(Activation::Silu, to);
         }
-        // The last group also clears what is beyond the last channel.
-        let beyond = if group + 1 == shape.groups { shape.width - shape.channels } else { 0 };
-        for (row, from) in all.chunks_exact(size).enumerate() {
-            let at = (picture * shape.rows + row) * shape.width + channels.start;
-            if let Some(to) = result.get_mut(at..at + size + beyond) {
-                let (values, zeros) = to.split_at_mut(size);
-                values.copy_from_slice(from);
-                zeros.fill(0.0);
-            }
-        }
+        zeros.iter_mut().for_each(|zero| *zero = 0.0);
     }
 }
 
