@@ -167,3 +167,29 @@ fn what_cannot_be_made_is_refused_in_words() {
         }
     });
 }
+
+#[test]
+fn numbers_that_are_none_are_told_with_their_stage() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        for (path, stage) in [
+            ("unet/diffusion_pytorch_model.safetensors", "the UNet"),
+            ("vae/diffusion_pytorch_model.safetensors", "the decoder"),
+            ("text_encoder/model.safetensors", "the text encoder"),
+        ] {
+            // A weight in the middle becomes NaN.
+            let files = fixtures::files("flow", |name, bytes| {
+                (name == path).then(|| {
+                    let mut bytes = bytes.to_vec();
+                    let (start, length) = (bytes.len() / 8 * 3, bytes.len() / 8);
+                    bytes[start..start + length].fill(0xff);
+                    bytes
+                })
+            });
+            let pipeline = Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.unwrap();
+            let request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
+            let error = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap_err();
+            assert!(error.message().starts_with(stage), "{path}: {error}");
+        }
+    });
+}

@@ -58,7 +58,7 @@ impl Kl {
         }
         let channels = config.counts("block_out_channels", down.len(), 64)?;
         let groups = config.count("norm_num_groups", 32)?;
-        if groups == 0 || channels.iter().any(|&c| c == 0 || !c.is_multiple_of(groups)) {
+        if groups == 0 || channels.iter().any(|&c| c == 0 || c > 8192 || !c.is_multiple_of(groups)) {
             return Err(config.refuse("norm_num_groups", "a divisor of each of block_out_channels"));
         }
         let layers = config.count("layers_per_block", 1)?;
@@ -69,7 +69,7 @@ impl Kl {
             channels,
             layers,
             groups,
-            latent: config.count("latent_channels", 4)?.max(1),
+            latent: config.count("latent_channels", 4)?.clamp(1, 4096),
             attention: config.flag("mid_block_add_attention", true)?,
             quant: [config.flag("use_quant_conv", true)?, config.flag("use_post_quant_conv", true)?],
         })

@@ -42,13 +42,13 @@ impl Tiny {
         let mut all = config.counts("decoder_block_out_channels", decoder.len(), 64)?;
         all.extend(config.counts("encoder_block_out_channels", encoder.len(), 64)?);
         let channels = all[0];
-        if channels == 0 || all.iter().any(|&other| other != channels) {
-            return Err(config.refuse("decoder_block_out_channels", "the same number on every level"));
+        if channels == 0 || channels > 4096 || all.iter().any(|&other| other != channels) {
+            return Err(config.refuse("decoder_block_out_channels", "the same number on every level, up to 4096"));
         }
         if encoder.len() != decoder.len() || encoder.iter().chain(&decoder).any(|&blocks| blocks > 16) {
             return Err(config.refuse("num_decoder_blocks", "as many levels as the encoder, of at most 16 blocks"));
         }
-        let latent = config.count("latent_channels", 4)?.max(1);
+        let latent = config.count("latent_channels", 4)?.clamp(1, 4096);
         Ok(Self { channels, encoder, decoder, latent, limit: 3.0 })
     }
 

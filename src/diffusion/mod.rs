@@ -14,6 +14,7 @@ pub mod config;
 pub mod graph;
 pub mod json;
 pub mod noise;
+pub mod parts;
 pub mod pipeline;
 pub mod plan;
 pub mod safetensors;

@@ -8,7 +8,9 @@ use gradus_cpu::nn::pointwise::Combination;
 use super::autoencoder::Autoencoder;
 use super::clip::Clip;
 use super::config::Config;
+use super::graph::Node;
 use super::noise::Generator;
+use super::parts::Parts;
 use super::plan::Plan;
 use super::safetensors::Tensors;
 use super::sampling::{Sampling, Shape};
@@ -18,7 +20,7 @@ use super::tokenizer::Tokenizer;
 use super::unet::Unet;
 use super::weights::{Meter, Spec, Weight, load};
 use crate::kernels::nn;
-use crate::kernels::{Buffer, Control, Engine, Recording};
+use crate::kernels::{Buffer, Control, Engine, EngineKind, Recording};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, NoteLevel, Picture, Progress};
 
@@ -60,6 +62,8 @@ pub struct Start {
 
 /// The most characters of a prompt.
 pub const PROMPT_CHARS: usize = 2000;
+/// What weights may take of wasm's memory when the processor computes.
+const MOST_CPU_BYTES: usize = 512 << 20;
 /// The most pixels of a side.
 const MOST_SIDE: u32 = 2048;
 /// The most pictures made together.
@@ -123,47 +127,12 @@ struct Ready {
     decoder: Plan,
     pixels: Buffer,
     nothing: Vec<Buffer>,
+    /// For each of the stages whether a number there is none.
+    flags: Buffer,
 }
 
-/// The configurations of a checkpoint, read before anything large is.
-pub struct Parts {
-    /// The text encoder.
-    pub clip: Clip,
-    /// The network.
-    pub unet: Unet,
-    /// The coder.
-    pub autoencoder: Autoencoder,
-    /// The sampler's configuration.
-    pub sampler: Config,
-}
-
-impl Parts {
-    /// Reads and checks all configurations.
-    ///
-    /// # Errors
-    /// Names what is missing or not supported.
-    pub async fn read(files: &dyn Files) -> Result<Self, Error> {
-        let clip = Clip::new(&Config::read(files, "text_encoder/config.json").await?)?;
-        let unet = Unet::new(&Config::read(files, "unet/config.json").await?)?;
-        let autoencoder = Autoencoder::new(&Config::read(files, "vae/config.json").await?)?;
-        let sampler = Config::read(files, "scheduler/scheduler_config.json").await?;
-        Sampler::new(&sampler, None)?;
-        if clip.channels != unet.context_channels {
-            return Err(Error::new("The text encoder's hidden_size is not the UNet's cross_attention_dim."));
-        }
-        if unet.in_channels != autoencoder.latent_channels() || unet.out_channels != unet.in_channels {
-            return Err(Error::new(
-                "The UNet's in_channels and out_channels are not the autoencoder's latent_channels.",
-            ));
-        }
-        if unet.addition.is_some() {
-            return Err(Error::new(
-                "unet/config.json: `addition_embed_type` (two text encoders) is not supported yet.",
-            ));
-        }
-        Ok(Self { clip, unet, autoencoder, sampler })
-    }
-}
+/// The stages, by their words.
+const STAGES: [&str; 3] = ["the text encoder", "the UNet", "the decoder"];
 
 impl Pipeline {
     /// Loads a checkpoint's weights into an engine; the files stay in use for rows of the token table.
@@ -184,6 +153,14 @@ impl Pipeline {
             autoencoder.decoder(1, [8, 8])?.weights,
         ];
         let total = specs.iter().flatten().map(Spec::count).sum::<usize>();
+        if engine.info().kind == EngineKind::Cpu && total * 4 > MOST_CPU_BYTES {
+            return Err(Error::new(format!(
+                "This model has {} MiB of weights; without a GPU at most {} MiB can be used. Choose a smaller model, or \
+                 a browser with WebGPU.",
+                total >> 18,
+                MOST_CPU_BYTES >> 20
+            )));
+        }
         let mut meter = Meter::new(observer, total);
         let clip_tensors = Tensors::open(&*files, "text_encoder", "model").await?;
         let clip_weights = load(&specs[0], &clip_tensors, &*files, engine, control, &mut meter).await?;
@@ -318,6 +295,9 @@ impl Pipeline {
         for (number, step) in schedule.steps.iter().enumerate() {
             let noise = step.noise.then(|| generator.normal(count));
             ready.sampling.step(step, noise.as_deref(), engine, control).await?;
+            if let Some((node, buffer)) = ready.sampling.prediction() {
+                look(&ready, node, buffer, 1, engine, control).await?;
+            }
             let done = number as u64 + 1;
             if done < total && self.autoencoder.quick() && observer.wants_preview() {
                 let seen = self.decode(&ready, Some(step), engine, control).await?;
@@ -328,6 +308,13 @@ impl Pipeline {
             observer.progress(Progress::step(done, total));
         }
         let pictures = self.decode(&ready, None, engine, control).await?;
+        let flags = engine.read(&ready.flags).await?;
+        if let Some((stage, _)) = STAGES.iter().zip(flags).find(|&(_, flag)| flag != 0) {
+            return Err(Error::new(format!(
+                "{stage} of this checkpoint gave numbers that are none (NaN), so there is no picture. \
+                 Try another size, or load the checkpoint again."
+            )));
+        }
         *self.ready.borrow_mut() = Some(ready);
         Ok(pictures)
     }
@@ -384,7 +371,8 @@ impl Pipeline {
         let scale = self.autoencoder.scale();
         let pixels = engine.buffer("pixels", shape.pictures * shape.size[0] * shape.size[1] * scale * scale)?;
         let nothing = (0..4).map(|_| engine.buffer("nothing", 4)).collect::<Result<_, _>>()?;
-        Ok(Ready { shape, text, sampling, decoder, pixels, nothing })
+        let flags = engine.buffer("flags", STAGES.len())?;
+        Ok(Ready { shape, text, sampling, decoder, pixels, nothing, flags })
     }
 
     /// The prompts' states into the network's context, the negative prompt's first.
@@ -413,7 +401,9 @@ impl Pipeline {
         buffers.extend_from_slice(&ready.nothing);
         buffers.push(to.clone());
         let mut recording = Recording::new();
+        recording.clear(&ready.flags);
         recording.push(nn::combine(node.rows() * node.lanes(), &what).on(buffers));
+        recording.push(nn::finite(node.rows() * node.lanes(), 0).on(vec![from.clone(), ready.flags.clone()]));
         Ok(engine.run(&recording, control).await?)
     }
 
@@ -437,6 +427,7 @@ impl Pipeline {
         recording
             .push(nn::pixels(node.rows(), node.lanes(), scale, shift).on(vec![decoded.clone(), ready.pixels.clone()]));
         engine.run(&recording, control).await?;
+        look(ready, node, decoded, 2, engine, control).await?;
         let words = engine.read(&ready.pixels).await?;
         let picture = |words: &[u32]| {
             let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -445,4 +436,18 @@ impl Pipeline {
         };
         words.chunks_exact(node.width * node.height).map(picture).collect()
     }
+}
+
+/// Raises a stage's flag when a number of a tensor is none.
+async fn look(
+    ready: &Ready,
+    node: &Node,
+    buffer: &Buffer,
+    stage: u32,
+    engine: &dyn Engine,
+    control: &dyn Control,
+) -> Result<(), Error> {
+    let mut recording = Recording::new();
+    recording.push(nn::finite(node.rows() * node.lanes(), stage).on(vec![buffer.clone(), ready.flags.clone()]));
+    Ok(engine.run(&recording, control).await?)
 }

@@ -108,6 +108,12 @@ impl Sampling {
         self.plan.input(2)
     }
 
+    /// The network's last output.
+    #[must_use]
+    pub fn prediction(&self) -> Option<&(Node, Buffer)> {
+        self.plan.output(0)
+    }
+
     /// The sample as it stands, and its shape.
     #[must_use]
     pub fn sample(&self) -> (&Node, &Buffer) {

@@ -42,6 +42,9 @@ pub struct Unet {
     pub addition: Option<(usize, usize)>,
 }
 
+/// No network has more; a hostile file shall not make tables for them.
+const MOST_CHANNELS: usize = 8192;
+
 const KNOWN: &[&str] = &[
     "sample_size",
     "in_channels",
@@ -133,6 +136,9 @@ impl Unet {
             let crosses_down = kind(down[n], "DownBlock2D", "CrossAttnDownBlock2D", "down_block_types")?;
             let crosses_up = kind(up[n], "UpBlock2D", "CrossAttnUpBlock2D", "up_block_types")?;
             let (layers, channels, heads) = (layers[n], channels[n], heads[n]);
+            if channels == 0 || channels > MOST_CHANNELS {
+                return Err(config.refuse("block_out_channels", "1 to 8192 channels"));
+            }
             if heads == 0 || !channels.is_multiple_of(heads) {
                 return Err(config.refuse(heads_field, "heads that divide block_out_channels"));
             }
@@ -155,8 +161,8 @@ impl Unet {
             return Err(config.refuse("conv_in_kernel", "1, 3, 5, 7 or 9"));
         }
         let positive = |key: &str, otherwise| match config.count(key, otherwise)? {
-            0 => Err(config.refuse(key, "a number above 0")),
-            count => Ok(count),
+            count if (1..=MOST_CHANNELS).contains(&count) => Ok(count),
+            _ => Err(config.refuse(key, "1 to 8192")),
         };
         Ok(Self {
             levels,
@@ -169,7 +175,7 @@ impl Unet {
             out_channels: positive("out_channels", 4)?,
             context_channels: positive("cross_attention_dim", 1280)?,
             sample_size: positive("sample_size", 64)?,
-            guidance_channels: config.count("time_cond_proj_dim", 0)?,
+            guidance_channels: config.count("time_cond_proj_dim", 0)?.min(MOST_CHANNELS),
             addition,
         })
     }

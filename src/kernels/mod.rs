@@ -45,5 +45,6 @@ pub static ALL: &[&Kernel] = &[
     &nn::COMBINE,
     &nn::SQUASH,
     &nn::BLEND,
+    &nn::FINITE,
     &nn::PIXELS,
 ];

@@ -147,6 +147,12 @@ fn attentions() -> Vec<Case> {
         .collect()
 }
 
+fn not_all_finite(x: f32) -> Vec<u32> {
+    let mut words = numbers(1, 99);
+    words[70] = x.to_bits();
+    words
+}
+
 fn pointwise() -> Vec<Case> {
     let what = Combination {
         factors: [0.9, -1.5, 0.0, 2.0, 0.3],
@@ -162,6 +168,9 @@ fn pointwise() -> Vec<Case> {
             &nn::blend(99, Behind { picture: 0.7, noise: -1.2 }),
             vec![numbers(1, 99), numbers(2, 99), numbers(3, 99), numbers(4, 99), numbers(5, 99)],
         ),
+        case(&nn::finite(99, 1), vec![numbers(1, 99), vec![0; 3]]),
+        case(&nn::finite(99, 2), vec![not_all_finite(f32::NAN), vec![0; 3]]),
+        case(&nn::finite(99, 0), vec![not_all_finite(f32::NEG_INFINITY), vec![0, 7, 0]]),
         case(&nn::squash(99, 0.25), vec![numbers(1, 99), numbers(2, 99)]),
         case(&nn::pixels(50, 4, 0.6, 0.5), vec![numbers(1, 200), numbers(2, 50)]),
     ]

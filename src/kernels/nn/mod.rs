@@ -12,7 +12,7 @@ mod pointwise;
 pub use attention::{ATTENTION, attention};
 pub use conv::{CONV, conv};
 pub use norm::{GROUP_NORM, LAYER_NORM, group_norm, layer_norm};
-pub use pointwise::{BLEND, COMBINE, PIXELS, SQUASH, blend, combine, pixels, squash};
+pub use pointwise::{BLEND, COMBINE, FINITE, PIXELS, SQUASH, blend, combine, finite, pixels, squash};
 
 use super::{Buffer, Dispatch, Kernel};
 

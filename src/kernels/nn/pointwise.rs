@@ -15,6 +15,9 @@ pub static SQUASH: Kernel = Kernel::new("squash", &[include_str!("squash.wgsl")]
 pub static BLEND: Kernel = Kernel::new("blend", &[include_str!("blend.wgsl")])
     .twin(blend_twin, Tolerance::Near { absolute: 1e-6, relative: 1e-6 });
 
+/// A look for numbers that are none; see [`finite`].
+pub static FINITE: Kernel = Kernel::new("finite", &[include_str!("finite.wgsl")]).twin(finite_twin, Tolerance::Exact);
+
 /// A decoded picture's pixels; see [`pixels`].
 pub static PIXELS: Kernel =
     Kernel::new("pixels", &[include_str!("pixels.wgsl")]).twin(pixels_twin, Tolerance::Bytes(1));
@@ -48,6 +51,12 @@ pub fn blend(items: usize, behind: Behind) -> Call {
     Call::new(&BLEND, items, 6.0, &[behind.picture.to_bits(), behind.noise.to_bits(), 0, 0])
 }
 
+/// Sets word `flag` of the flags to 1 when one of `items` numbers is infinite or NaN. Buffers: source, flags.
+#[must_use]
+pub fn finite(items: usize, flag: u32) -> Call {
+    Call::new(&FINITE, items, 1.0, &[flag, 0, 0, 0])
+}
+
 fn float(size: usize) -> f32 {
     f32::from_bits(word(size))
 }
@@ -71,6 +80,15 @@ fn blend_twin(args: TwinArgs<'_, '_>) {
     let behind = Behind { picture: float(picture), noise: float(noise) };
     let terms: [&[f32]; 4] = [&**a, &**b, &**c, &**d].map(bytemuck::cast_slice);
     pointwise::blend(args.span, behind, terms, bytemuck::cast_slice_mut(result));
+}
+
+fn finite_twin(args: TwinArgs<'_, '_>) {
+    let (Some([flag]), [source, flags]) = (sizes(args.params), args.buffers) else { return };
+    let span = args.span.start as usize..args.span.end as usize;
+    let wrong = source.get(span).is_some_and(|words| words.iter().any(|word| word & 0x7f80_0000 == 0x7f80_0000));
+    if let (true, Some(flag)) = (wrong, flags.get_mut(flag)) {
+        *flag = 1;
+    }
 }
 
 fn squash_twin(args: TwinArgs<'_, '_>) {
