@@ -56,6 +56,11 @@
 //! }
 //! ```
 //!
+//! # Apps without pictures
+//!
+//! The engines, the generators, Image and Gallery are the feature `pictures`, which is on unless an app says
+//! `default-features = false`; its visitors then download about a quarter less.
+//!
 //! # The map of this crate
 //!
 //! | module | what lives in it | may name |
@@ -79,8 +84,10 @@
 pub mod blocks;
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
+#[cfg(feature = "pictures")]
 pub mod gpu;
 pub mod ids;
+#[cfg(feature = "pictures")]
 pub mod imagegen;
 pub mod kernels;
 mod launch;

@@ -6,7 +6,9 @@ use futures_util::future::LocalBoxFuture;
 use super::handler::Outcome;
 use super::payload::Payloads;
 use crate::ids::JobId;
-use crate::kernels::{Control, Engine};
+use crate::kernels::Control;
+#[cfg(feature = "pictures")]
+use crate::kernels::Engine;
 use crate::ports::Observer;
 use crate::value::{Error, NoteLevel, Picture, Progress, Time, Value};
 
@@ -40,6 +42,7 @@ pub trait Job {
     fn checkpoint(&self) -> LocalBoxFuture<'_, ()>;
 
     /// The engine that the page chose.
+    #[cfg(feature = "pictures")]
     fn engine(&self) -> LocalBoxFuture<'_, Result<Rc<dyn Engine>, Error>>;
 
     /// A text that was remembered on this machine.
@@ -125,6 +128,7 @@ impl Context {
     ///
     /// # Errors
     /// When neither can be had.
+    #[cfg(feature = "pictures")]
     pub async fn engine(&self) -> Result<Rc<dyn Engine>, Error> {
         self.job.engine().await
     }

@@ -106,6 +106,11 @@ fn check_components(draft: &Draft, errors: &mut Vec<String>) {
         let name = draft.describe(Some(Wire { app: draft.app, component: ComponentId(id) }));
         let empty = matches!(spec.value, Value::Null) || matches!(&spec.value, Value::Text(text) if text.is_empty());
         match &spec.kind {
+            Kind::Image | Kind::Gallery { .. } if cfg!(not(feature = "pictures")) => {
+                errors.push(format!(
+                    "{name} needs the feature `pictures` of gradus. Take `default-features = false` out of Cargo.toml"
+                ));
+            }
             Kind::Dropdown { choices } if choices.is_empty() => {
                 errors.push(format!("{name} has no choices. Give it some: Dropdown::of([..])"));
             }

@@ -146,6 +146,7 @@ impl Inner {
     }
 
     /// The engine, made on first use and shared by all jobs.
+    #[cfg(feature = "pictures")]
     fn engine(&self) -> OpenEngine {
         self.engine.borrow_mut().get_or_insert_with(|| self.ports.engines.open(self.choice.get()).shared()).clone()
     }

@@ -1,11 +1,14 @@
 //! The Leptos views, one file for each kind of component. They hold markup and events only.
 
 mod button;
+#[cfg(feature = "pictures")]
 mod canvas;
 mod choice;
 mod component;
 mod el;
+#[cfg(feature = "pictures")]
 mod gallery;
+#[cfg(feature = "pictures")]
 mod image;
 mod layout;
 mod markdown;

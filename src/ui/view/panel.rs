@@ -5,13 +5,11 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::Page;
-use super::canvas::canvas;
 use super::component::bar;
 use super::el::{El, each, el};
 use crate::ids::JobId;
 use crate::runtime::view::{EndedView, LaneView, Phase, SlotView, WaitingView};
 use crate::ui::model::words;
-use crate::value::Picture;
 
 /// Waiting jobs that are drawn of each lane; more are counted.
 pub(super) const ROWS: usize = 20;
@@ -135,16 +133,10 @@ fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
         of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(look))
     };
     let stopping = move || of_slot(&|slot| (slot.phase == Phase::Stopping).then(String::new)).is_some();
-    let preview: Memo<Option<Picture>> = Memo::new(move |_| {
-        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.preview.clone()))
-    });
     let share = move || {
         of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.progress))
     };
-    let label = format!("Preview of {job}");
-    let picture = el("div", "slot-picture")
-        .child(canvas(preview, &label).live_flag("hidden", move || preview.with(Option::is_none)))
-        .child(cancel(page, job).live_flag("disabled", stopping));
+    let picture = preview(page, lane, job).child(cancel(page, job).live_flag("disabled", stopping));
     let words = move || of_slot(&|slot| Some(words::slot(slot)));
     el("li", "")
         .live_attr("class", move || {
@@ -155,6 +147,21 @@ fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
         .child(bar(share))
         .child(el("p", "slot-words figure").live_text(move || words().unwrap_or_default()))
         .into()
+}
+
+/// Where a slot shows what its job has made so far.
+#[cfg(feature = "pictures")]
+fn preview(page: Page, lane: usize, job: JobId) -> El {
+    let preview = Memo::new(move |_| {
+        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.preview.clone()))
+    });
+    let canvas = super::canvas::canvas(preview, &format!("Preview of {job}"));
+    el("div", "slot-picture").child(canvas.live_flag("hidden", move || preview.with(Option::is_none)))
+}
+
+#[cfg(not(feature = "pictures"))]
+fn preview(_: Page, _: usize, _: JobId) -> El {
+    el("div", "slot-picture")
 }
 
 fn row(page: Page, lane: usize, job: JobId) -> AnyView {
@@ -196,6 +203,8 @@ fn engine(page: Page) -> AnyView {
         page.panel.with(|panel| match &panel.engine {
             None => "Looking for what computes here …".to_owned(),
             Some(engine) if !engine.note.is_empty() => engine.note.clone(),
+            // An app without pictures.
+            Some(engine) if engine.name.is_empty() => String::new(),
             Some(engine) => format!("Computes on {}", engine.name),
         })
     };
