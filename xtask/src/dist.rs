@@ -14,7 +14,7 @@ pub fn dist(example: Option<&str>) -> Result<(), String> {
 pub const FIXTURE: &str = "fixture";
 
 /// The folder of the demo's package, of an example's, or of an app elsewhere, given by its path.
-fn package(example: Option<&str>) -> String {
+pub fn package(example: Option<&str>) -> String {
     match example {
         Some(path) if path.contains('/') => path.to_owned(),
         Some(FIXTURE) => format!("tests/{FIXTURE}"),
