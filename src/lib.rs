@@ -105,7 +105,8 @@ pub use value::{Error, Picture};
 /// What an app's source needs, in one `use`.
 pub mod prelude {
     pub use crate::blocks::{
-        Blocks, Button, Checkbox, Context, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox, Ui, Variant,
+        Blocks, BrowserState, Button, Checkbox, Context, Dropdown, Event, Gallery, Image, Markdown, Number,
+        ShowProgress, Slider, State, Textbox, Timer, TriggerMode, Ui, Variant,
     };
     pub use crate::value::{Error, Picture, Progress, Value};
 }

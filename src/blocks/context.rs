@@ -118,6 +118,43 @@ impl Context {
         self.job.note(NoteLevel::Warning, text.into());
     }
 
+    /// Tells the visitor that something went well.
+    pub fn success(&self, text: impl Into<String>) {
+        self.job.note(NoteLevel::Success, text.into());
+    }
+
+    /// Tells the visitor that something failed, while the handler goes on.
+    pub fn error(&self, text: impl Into<String>) {
+        self.job.note(NoteLevel::Error, text.into());
+    }
+
+    /// The items one by one, with progress counted in `unit`.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// async fn shout(text: String, ctx: Context) -> String {
+    ///     let words: Vec<&str> = text.split(' ').collect();
+    ///     let mut loud = Vec::new();
+    ///     for word in ctx.track(words, "words") {
+    ///         loud.push(word.to_uppercase());
+    ///         ctx.checkpoint().await;
+    ///     }
+    ///     loud.join(" ")
+    /// }
+    /// ```
+    pub fn track<I>(&self, items: I, unit: &str) -> impl Iterator<Item = I::Item> + use<I>
+    where
+        I: IntoIterator,
+        I::IntoIter: ExactSizeIterator,
+    {
+        let (items, job, unit) = (items.into_iter(), Rc::clone(&self.job), unit.to_owned());
+        let total = items.len() as u64;
+        (0..).zip(items).map(move |(done, item)| {
+            job.progress(Progress::step(done, total).unit(unit.clone()));
+            item
+        })
+    }
+
     /// The one cancel point: lets the worker take its turn, and never resolves once the job was cancelled (the
     /// handler is dropped there). Long computations take it at least every 16 ms; the engines do so by themselves.
     pub async fn checkpoint(&self) {

@@ -28,6 +28,7 @@ pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
         Kind::Slider(range) => framed(page, id, spec, choice::slider(page, id, spec, range)),
         Kind::Number(range) => framed(page, id, spec, number::number(page, id, spec, range)),
         Kind::Textbox { .. } => framed(page, id, spec, textbox::textbox(page, id, spec)),
+        Kind::State | Kind::BrowserState { .. } | Kind::Timer { .. } => nothing(),
     }
 }
 

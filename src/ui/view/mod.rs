@@ -80,6 +80,10 @@ impl Page {
         self.runtime.with_value(|runtime| runtime.fire(id, event));
     }
 
+    fn with_runtime(self, act: impl FnOnce(&Runtime)) {
+        self.runtime.with_value(act);
+    }
+
     fn cancel(self, job: JobId) {
         self.runtime.with_value(|runtime| runtime.cancel(job));
     }

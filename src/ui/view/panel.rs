@@ -6,8 +6,9 @@ use leptos::prelude::*;
 
 use super::Page;
 use super::component::bar;
-use super::el::{El, each, el};
-use crate::ids::JobId;
+use super::el::{El, each, el, nothing};
+use crate::ids::{JobId, LaneId};
+use crate::runtime::Move;
 use crate::runtime::view::{EndedView, LaneView, Phase, SlotView, WaitingView};
 use crate::ui::model::words;
 
@@ -100,6 +101,7 @@ fn lane(page: Page, index: usize) -> AnyView {
         })
         .child(el("h3", "").child(el("span", "lane-name").text(&name)).child(el("span", "lane-count").text(&slots)))
         .child(el("p", "lane-callers").attr("title", &callers).text(&callers))
+        .child(lane_bar(page, index))
         .child(
             el("ul", "slots")
                 .attr("aria-label", "Running")
@@ -117,6 +119,36 @@ fn lane(page: Page, index: usize) -> AnyView {
                 .live_text(move || format!("and {} more", more())),
         )
         .into()
+}
+
+/// What a run takes, and the lane by hand.
+fn lane_bar(page: Page, index: usize) -> El {
+    let id = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
+    let paused = move || of_lane(page, index, |lane| lane.paused);
+    let waits = move || of_lane(page, index, |lane| lane.waiting.len() + lane.more > 0);
+    let pause = action("Pause", move || page.with_runtime(|runtime| runtime.pause(id, !untracked(paused))))
+        .live_text(move || if paused() { "Resume" } else { "Pause" }.to_owned())
+        .live_attr("aria-pressed", move || Some(paused().to_string()));
+    let clear = action("Cancel all waiting", move || page.with_runtime(|runtime| runtime.cancel_waiting(id)))
+        .live_flag("hidden", move || !waits());
+    el("div", "lane-bar")
+        .child(el("span", "estimate figure").live_text(move || of_lane(page, index, words::run)))
+        .child(pause)
+        .child(clear)
+}
+
+fn untracked<T>(look: impl Fn() -> T) -> T {
+    leptos::prelude::untrack(look)
+}
+
+/// A small button of the panel.
+fn action(name: &'static str, act: impl Fn() + 'static) -> El {
+    el("button", "quiet action").attr("type", "button").text(name).on("click", move |_| act())
+}
+
+/// A small button about one job.
+fn job_action(sign: &'static str, name: &str, job: JobId, act: impl Fn() + 'static) -> El {
+    action(sign, act).attr("aria-label", &format!("{name} {job}")).attr("title", name)
 }
 
 fn cancel(page: Page, job: JobId) -> El {
@@ -174,8 +206,18 @@ fn row(page: Page, lane: usize, job: JobId) -> AnyView {
     el("li", "waiting-row")
         .child(el("span", "position figure").live_text(move || of_row(&|row| row.position.to_string())))
         .child(words)
+        .child(
+            el("span", "row-actions")
+                .child(job_action("⤒", "Move to the front", job, move || shift(page, job, Move::ToFront)))
+                .child(job_action("↑", "Move up", job, move || shift(page, job, Move::Up)))
+                .child(job_action("↓", "Move down", job, move || shift(page, job, Move::Down))),
+        )
         .child(cancel(page, job))
         .into()
+}
+
+fn shift(page: Page, job: JobId, to: Move) {
+    page.with_runtime(|runtime| runtime.move_job(job, to));
 }
 
 fn ended(page: Page) -> AnyView {
@@ -188,6 +230,12 @@ fn ended(page: Page) -> AnyView {
         el("li", if failed { "ended-row ended-failed" } else { "ended-row" })
             .child(el("span", "figure").text(&JobId(job).to_string()))
             .child(el("span", "ended-words").text(&find(words::ended).unwrap_or_default()))
+            .child(if find(|row| row.retry.to_string()).as_deref() == Some("true") {
+                let again = move || page.with_runtime(|runtime| runtime.retry(JobId(job)));
+                job_action("Retry", "Run again", JobId(job), again).into()
+            } else {
+                nothing()
+            })
             .into()
     };
     el("section", "ended")
