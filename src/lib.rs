@@ -72,6 +72,7 @@
 //! | [`kernels`] | compute as data, shaders, the CPU engine | `value`, `gradus-cpu` |
 //! | [`gpu`] | the only wgpu code | `kernels`, `value` |
 //! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value` |
+//! | [`diffusion`] | checkpoints in diffusers' layout | `kernels`, `ports`, `value` |
 //! | [`blocks`] | what an author writes | `kernels`, `ports`, `value`, `ids` |
 //! | [`runtime`] | drives queue and workers from the page | `blocks`, `queue`, `wire`, `ports`, `value`, `ids` |
 //! | [`worker`] | drives handlers in a worker | `blocks`, `kernels`, `wire`, `ports`, `value`, `ids` |
@@ -84,6 +85,8 @@
 pub mod blocks;
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
+#[cfg(feature = "pictures")]
+pub mod diffusion;
 #[cfg(feature = "pictures")]
 pub mod gpu;
 pub mod ids;

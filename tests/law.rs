@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// Which modules a module of `src/` may name, beside itself.
-const MAY_NAME: [(&str, &[&str]); 14] = [
+const MAY_NAME: [(&str, &[&str]); 15] = [
     ("ids", &[]),
     ("value", &["ids"]),
     ("ports", &["value", "ids"]),
@@ -17,6 +17,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("kernels", &["value"]),
     ("gpu", &["kernels", "value"]),
     ("imagegen", &["kernels", "ports", "value"]),
+    ("diffusion", &["kernels", "ports", "value"]),
     ("blocks", &["kernels", "ports", "value", "ids"]),
     ("runtime", &["blocks", "queue", "wire", "ports", "value", "ids"]),
     ("worker", &["blocks", "kernels", "wire", "ports", "value", "ids"]),
@@ -40,8 +41,8 @@ const ONLY: [(&str, &[&str]); 7] = [
 ];
 
 /// No clock, no I/O, no platform.
-const PURE: [&str; 10] =
-    ["ids", "value", "ports", "wire", "queue", "kernels", "imagegen", "blocks", "runtime", "worker"];
+const PURE: [&str; 11] =
+    ["ids", "value", "ports", "wire", "queue", "kernels", "imagegen", "diffusion", "blocks", "runtime", "worker"];
 const WORLD: [&str; 6] = ["fs", "env", "thread", "net", "process", "os"];
 
 const MOST_LINES: usize = 500;

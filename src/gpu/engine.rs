@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::lost::Watch;
 use super::pipelines::{FIRST_STORAGE, Pipeline, Pipelines};
-use super::submit::{Load, Speeds};
+use super::submit::{Load, Piece, Speeds};
 use crate::kernels::{Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, Recording};
 use crate::value::SortedMap;
 
@@ -162,18 +162,18 @@ impl GpuEngine {
         let mut batch = self.batch();
         for (command, pipeline) in recording.commands().iter().zip(pipelines) {
             match (command, pipeline) {
-                (Command::Write(buffer, words), _) => {
+                (Command::Write(buffer, first, words), _) => {
                     // A write takes effect at the next submit, before all of its commands.
                     if !batch.load.is_empty() {
                         self.submit(batch, control).await?;
                         batch = self.batch();
                     }
                     let to = self.find(buffer, "write")?;
-                    if words.len() > buffer.words() {
-                        let why = format!("{} words do not fit into {}", words.len(), buffer.words());
+                    if first + words.len() > buffer.words() {
+                        let why = format!("{} words do not fit into {}", first + words.len(), buffer.words());
                         return Err(EngineError::Refused { kernel: "write".to_owned(), why });
                     }
-                    self.queue.write_buffer(&to, 0, bytemuck::cast_slice(words));
+                    self.queue.write_buffer(&to, *first as u64 * 4, bytemuck::cast_slice(words));
                 }
                 (Command::Clear(buffer), _) => {
                     batch.encoder.clear_buffer(&self.find(buffer, "clear")?, 0, None);
@@ -218,14 +218,11 @@ impl GpuEngine {
         let bind_group = self.bind(pipeline, &buffers?, dispatch.params.len() as u64);
         let size = self.slot(16) + self.slot(dispatch.params.len() as u64);
         let most = kernel.workgroup.saturating_mul(ROW);
+        let piece = Piece { kernel: kernel.name, workgroup: kernel.workgroup, cost: dispatch.cost.into(), most };
         let mut first = 0;
         while first < dispatch.items {
             let room = batch.uniforms.len() as u64 + size <= UNIFORMS;
-            let span = if room {
-                self.speeds.next_span(&mut batch.load, kernel.name, first..dispatch.items, most)
-            } else {
-                None
-            };
+            let span = if room { self.speeds.next_span(&mut batch.load, &piece, first..dispatch.items) } else { None };
             let Some(span) = span else {
                 self.submit(batch, control).await?;
                 batch = self.batch();

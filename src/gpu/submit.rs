@@ -12,10 +12,24 @@ const AIM: Duration = Duration::from_millis(40);
 /// Items of a kernel's first submit, before anything is known of its speed.
 const FIRST_SPAN: u32 = 4096;
 
+/// The work of such a submit at the most, where an item says that it costs much.
+const FIRST_WORK: f64 = 16e6;
+
 /// Below this a measurement is mostly the overhead of submitting and waiting.
 const TELLING: Duration = Duration::from_millis(4);
 
-/// Seconds an item, learned for each kernel.
+/// What is to be cut into spans.
+pub(super) struct Piece {
+    pub(super) kernel: &'static str,
+    /// Spans are whole workgroups, but for the last.
+    pub(super) workgroup: u32,
+    /// The work of an item.
+    pub(super) cost: f64,
+    /// Items that one dispatch can have.
+    pub(super) most: u32,
+}
+
+/// Seconds a unit of work, learned for each kernel.
 #[derive(Default)]
 pub(super) struct Speeds {
     seconds: RefCell<SortedMap<&'static str, f64>>,
@@ -27,7 +41,7 @@ pub(super) struct Load {
     predicted: f64,
     kernels: Vec<&'static str>,
     unknown: bool,
-    items: u64,
+    work: f64,
 }
 
 impl Load {
@@ -38,23 +52,20 @@ impl Load {
 
 impl Speeds {
     /// The next span of `left` that the load still takes; `None` when it is full and is to be submitted first.
-    pub(super) fn next_span(
-        &self,
-        load: &mut Load,
-        kernel: &'static str,
-        left: Range<u32>,
-        most: u32,
-    ) -> Option<Range<u32>> {
+    pub(super) fn next_span(&self, load: &mut Load, piece: &Piece, left: Range<u32>) -> Option<Range<u32>> {
+        let Piece { kernel, workgroup, most, .. } = *piece;
+        let cost = piece.cost.max(1e-9);
         let items = left.end - left.start;
-        let Some(seconds) = self.seconds.borrow().get(kernel).copied() else {
+        let whole = |count: u32| (count / workgroup).max(1).saturating_mul(workgroup).min(items).min(most);
+        let Some(seconds) = self.seconds.borrow().get(kernel).map(|seconds| seconds * cost) else {
             // Nothing is known: a small span in a submit of its own, to be measured.
             if !load.is_empty() {
                 return None;
             }
-            let count = items.min(FIRST_SPAN).min(most);
+            let count = whole(FIRST_SPAN.min((FIRST_WORK / cost) as u32));
             load.unknown = true;
             load.kernels.push(kernel);
-            load.items = u64::from(count);
+            load.work = f64::from(count) * cost;
             return Some(left.start..left.start + count);
         };
         if load.unknown {
@@ -65,11 +76,11 @@ impl Speeds {
         // A rest that is a little too long is not worth a submit of its own.
         let count = if f64::from(items) <= f64::from(fits) * 1.25 { items } else { fits }.min(most);
         // A small piece at the end of a full submit costs more than it brings.
-        let scrap = count == 0 || (count < items && f64::from(count) < f64::from(items) * 0.1);
+        let scrap = count < workgroup.min(items) || (count < items && f64::from(count) < f64::from(items) * 0.1);
         if scrap && !load.is_empty() {
             return None;
         }
-        let count = count.max(1);
+        let count = if count < items { whole(count) } else { count };
         load.predicted += f64::from(count) * seconds;
         load.kernels.push(kernel);
         Some(left.start..left.start + count)
@@ -81,7 +92,7 @@ impl Speeds {
         let real = took.as_secs_f64();
         if load.unknown {
             if let Some(kernel) = load.kernels.first() {
-                seconds.insert(kernel, (real / load.items.max(1) as f64).max(1e-12));
+                seconds.insert(kernel, (real / load.work.max(1e-9)).max(1e-18));
             }
             return;
         }
@@ -95,7 +106,7 @@ impl Speeds {
             if !seen.contains(kernel) {
                 seen.push(kernel);
                 if let Some(seconds) = seconds.get_mut(kernel) {
-                    *seconds = (*seconds * off).max(1e-12);
+                    *seconds = (*seconds * off).max(1e-18);
                 }
             }
         }
@@ -106,6 +117,22 @@ impl Speeds {
 mod tests {
     use super::*;
 
+    const PIECE: Piece = Piece { kernel: "k", workgroup: 64, cost: 1.0, most: u32::MAX };
+
+    #[test]
+    fn spans_are_whole_workgroups_of_the_foreseen_work() {
+        let speeds = Speeds::default();
+        let dear = Piece { cost: 1e6, ..PIECE };
+        let mut load = Load::default();
+        assert_eq!(speeds.next_span(&mut load, &dear, 0..1000), Some(0..64), "nothing is known, an item costs much");
+        speeds.learn(&load, Duration::from_millis(64));
+        let mut load = Load::default();
+        assert_eq!(speeds.next_span(&mut load, &Piece { cost: 1e5, ..PIECE }, 0..1000), Some(0..384));
+        let mut load = Load::default();
+        assert_eq!(speeds.next_span(&mut load, &Piece { cost: 1e5, ..PIECE }, 0..70), Some(0..70));
+        assert_eq!(speeds.next_span(&mut load, &dear, 0..1000), None, "no room for a workgroup of these");
+    }
+
     #[test]
     fn a_kernel_begins_small_and_grows_to_the_aim() {
         let speeds = Speeds::default();
@@ -114,7 +141,7 @@ mod tests {
         let mut submits = 0;
         while first < total {
             let mut load = Load::default();
-            let Some(span) = speeds.next_span(&mut load, "k", first..total, u32::MAX) else { panic!("no span") };
+            let Some(span) = speeds.next_span(&mut load, &PIECE, first..total) else { panic!("no span") };
             assert_eq!(span.start, first);
             let took = f64::from(span.end - span.start) * per_item;
             longest = longest.max(took);
@@ -130,11 +157,11 @@ mod tests {
     fn many_small_dispatches_share_a_submit() {
         let speeds = Speeds::default();
         let mut load = Load::default();
-        speeds.next_span(&mut load, "k", 0..4096, u32::MAX);
+        speeds.next_span(&mut load, &PIECE, 0..4096);
         speeds.learn(&load, Duration::from_micros(41));
         let mut load = Load::default();
         let mut together = 0;
-        while speeds.next_span(&mut load, "k", 0..4096, u32::MAX) == Some(0..4096) {
+        while speeds.next_span(&mut load, &PIECE, 0..4096) == Some(0..4096) {
             together += 1;
         }
         assert!((500..2000).contains(&together), "{together}");

@@ -38,7 +38,7 @@ pub struct CpuEngine {
     info: EngineInfo,
     memory: Memory,
     next: Cell<u64>,
-    /// Items a slice, learned for each kernel.
+    /// The work of a slice, learned for each kernel: items times their cost.
     slices: RefCell<SortedMap<&'static str, f64>>,
 }
 
@@ -64,10 +64,12 @@ impl CpuEngine {
     async fn dispatch(&self, dispatch: &Dispatch, control: &dyn Control) -> Result<(), EngineError> {
         let kernel = dispatch.kernel;
         let Some(twin) = kernel.twin else { return Err(EngineError::NeedsGpu(kernel.name)) };
+        let cost = f64::from(dispatch.cost).max(1e-9);
         let mut first = 0;
         while first < dispatch.items {
-            let aim = self.slices.borrow().get(kernel.name).copied().unwrap_or(FIRST_SLICE);
-            let count = (aim as u32).clamp(1, dispatch.items - first);
+            let aim = self.slices.borrow().get(kernel.name).copied().unwrap_or(FIRST_SLICE * cost);
+            let whole = ((aim / cost) as u32 / kernel.workgroup).max(1).saturating_mul(kernel.workgroup);
+            let count = whole.min(dispatch.items - first);
             let began = control.now();
             self.with_buffers(dispatch, |buffers| {
                 twin(TwinArgs { span: first..first + count, params: &dispatch.params, buffers });
@@ -75,10 +77,10 @@ impl CpuEngine {
             let took = control.now().since(began);
             // A clock of the browser may stand still for 0.1 ms, so a slice is at least that long.
             let took = took.max(Duration::from_micros(100)).as_secs_f64();
-            let fits = f64::from(count) * SLICE.as_secs_f64() / took;
+            let fits = f64::from(count) * cost * SLICE.as_secs_f64() / took;
             // A short last slice says little: it may only lower the aim by what it took.
-            let next = if f64::from(count) < aim.floor() { fits.min(aim) } else { fits.min(aim * GROWTH) };
-            self.slices.borrow_mut().insert(kernel.name, next.max(1.0));
+            let next = if count < whole { fits.min(aim) } else { fits.min(aim * GROWTH) };
+            self.slices.borrow_mut().insert(kernel.name, next.max(cost));
             first += count;
             if took * 2.0 > SLICE.as_secs_f64() {
                 control.checkpoint().await;
@@ -145,9 +147,9 @@ impl Engine for CpuEngine {
         async move {
             for command in recording.commands() {
                 match command {
-                    Command::Write(buffer, words) => {
+                    Command::Write(buffer, first, words) => {
                         let mut memory = self.memory.borrow_mut();
-                        let to = memory.get_mut(&buffer.id()).and_then(|all| all.get_mut(..words.len()));
+                        let to = memory.get_mut(&buffer.id()).and_then(|all| all.get_mut(*first..first + words.len()));
                         match to {
                             Some(to) => to.copy_from_slice(words),
                             None => return Err(does_not_fit("write")),

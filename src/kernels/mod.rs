@@ -5,7 +5,8 @@
 //!
 //! **The span.** A dispatch is a one-dimensional run of `items`. An engine may cut it into spans and submit them one
 //! after the other, so that no submit is long and a cancel gets through; what a kernel computes for an item must not
-//! depend on the cut. Every kernel therefore begins with the shared file `span.wgsl` (bound by the engine, group 0,
+//! depend on the cut, and a cut is at a multiple of the kernel's workgroup, so that its invocations may work together.
+//! Every kernel therefore begins with the shared file `span.wgsl` (bound by the engine, group 0,
 //! binding 0) and asks it for its item.
 
 mod buffer;
@@ -13,6 +14,7 @@ pub mod cpu;
 mod engine;
 pub mod flame;
 mod kernel;
+pub mod nn;
 pub mod reaction;
 mod recording;
 pub mod scene;
@@ -25,5 +27,22 @@ pub use recording::{Command, Dispatch, Recording};
 pub use crate::value::{EngineInfo, EngineKind};
 
 /// Every kernel of this crate; tests validate each shader and compare each with its twin.
-pub static ALL: &[&Kernel] =
-    &[&scene::TRACE, &scene::RESOLVE, &flame::WALK, &flame::SINGLE, &flame::TONE, &reaction::STEP, &reaction::SHADE];
+pub static ALL: &[&Kernel] = &[
+    &scene::TRACE,
+    &scene::RESOLVE,
+    &flame::WALK,
+    &flame::SINGLE,
+    &flame::TONE,
+    &reaction::STEP,
+    &reaction::SHADE,
+    &nn::CONV,
+    &nn::GROUP_NORM,
+    &nn::LAYER_NORM,
+    &nn::ATTENTION[0].1,
+    &nn::ATTENTION[1].1,
+    &nn::ATTENTION[2].1,
+    &nn::ATTENTION[3].1,
+    &nn::COMBINE,
+    &nn::SQUASH,
+    &nn::PIXELS,
+];

@@ -7,6 +7,9 @@ pub struct Dispatch {
     pub kernel: &'static Kernel,
     /// How many items, 0 included.
     pub items: u32,
+    /// The work of one item, in any unit that is the same for all dispatches of the kernel: engines foresee by it how
+    /// long a span takes.
+    pub cost: f32,
     /// The parameters' bytes, laid out as the shader's uniform struct; at most 4096.
     pub params: Vec<u8>,
     /// The storage buffers, from binding 2 on; no buffer twice.
@@ -16,8 +19,8 @@ pub struct Dispatch {
 /// One step of a recording.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Writes words into the beginning of a buffer.
-    Write(Buffer, Vec<u32>),
+    /// Writes words into a buffer, from this word on.
+    Write(Buffer, usize, Vec<u32>),
     /// Sets every word of a buffer to 0.
     Clear(Buffer),
     /// Runs a kernel.
@@ -45,7 +48,17 @@ impl Recording {
 
     /// Appends: write `words` into the beginning of `buffer`.
     pub fn write<T: bytemuck::NoUninit>(&mut self, buffer: &Buffer, words: &[T]) {
-        self.commands.push(Command::Write(buffer.clone(), to_words(bytemuck::cast_slice(words))));
+        self.write_at(buffer, 0, words);
+    }
+
+    /// Appends: write `words` into `buffer`, from its word `first` on.
+    pub fn write_at<T: bytemuck::NoUninit>(&mut self, buffer: &Buffer, first: usize, words: &[T]) {
+        self.commands.push(Command::Write(buffer.clone(), first, to_words(bytemuck::cast_slice(words))));
+    }
+
+    /// Appends a dispatch.
+    pub fn push(&mut self, dispatch: Dispatch) {
+        self.commands.push(Command::Dispatch(dispatch));
     }
 
     /// Appends: set `buffer` to 0.
@@ -69,6 +82,7 @@ impl Recording {
         self.commands.push(Command::Dispatch(Dispatch {
             kernel,
             items,
+            cost: 1.0,
             params: params.to_vec(),
             buffers: buffers.iter().map(|&buffer| buffer.clone()).collect(),
         }));

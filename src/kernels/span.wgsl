@@ -17,3 +17,9 @@ fn span_item(id: vec3<u32>) -> u32 {
 fn span_end() -> u32 {
     return span.first + span.count;
 }
+
+// For kernels whose workgroups work together: the number of this one among all of the dispatch, with so many
+// invocations each. A span begins at a whole workgroup.
+fn span_group(id: vec3<u32>, size: u32) -> u32 {
+    return (span.first + id.y * span.row) / size + id.x;
+}

@@ -1,9 +1,11 @@
 //! In-memory twins of the ports, on a virtual clock: nothing sleeps, nothing is random, and what would happen by itself
 //! in a browser happens when a test says so.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::ops::Range;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -11,9 +13,9 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
-use super::{Clock, Link, Spawn, Store, Timer, WorkerListener, WorkerSignal, Workers};
+use super::{Clock, Files, Link, Spawn, Store, Timer, WorkerListener, WorkerSignal, Workers};
 use crate::ids::WorkerId;
-use crate::value::Time;
+use crate::value::{Error, SortedMap, Time};
 
 /// A clock that stands still until it is moved.
 ///
@@ -51,6 +53,39 @@ impl Store for MemoryStore {
 
     fn set(&self, key: &str, text: &str) {
         self.0.borrow_mut().insert(key.to_owned(), text.to_owned());
+    }
+}
+
+/// Files in memory.
+///
+/// ```
+/// use gradus::ports::{Files, memory::MemoryFiles};
+/// let mut files = MemoryFiles::default();
+/// files.insert("unet/config.json", b"{}".to_vec());
+/// # futures_util::FutureExt::now_or_never(async {
+/// assert_eq!(files.size("unet/config.json").await, Ok(Some(2)));
+/// assert_eq!(files.size("vae/config.json").await, Ok(None));
+/// # });
+/// ```
+#[derive(Debug, Default)]
+pub struct MemoryFiles(SortedMap<String, Cow<'static, [u8]>>);
+
+impl MemoryFiles {
+    /// Adds a file.
+    pub fn insert(&mut self, path: &str, bytes: impl Into<Cow<'static, [u8]>>) {
+        self.0.insert(path.to_owned(), bytes.into());
+    }
+}
+
+impl Files for MemoryFiles {
+    fn size<'a>(&'a self, path: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, Error>> {
+        std::future::ready(Ok(self.0.get(path).map(|bytes| bytes.len() as u64))).boxed_local()
+    }
+
+    fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, Error>> {
+        let part = self.0.get(path).and_then(|bytes| bytes.get(range.start as usize..range.end as usize));
+        let part = part.map(<[u8]>::to_vec).ok_or_else(|| Error::new(format!("{path} has no such bytes.")));
+        std::future::ready(part).boxed_local()
     }
 }
 

@@ -4,13 +4,14 @@
 
 pub mod memory;
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
 use crate::ids::WorkerId;
-use crate::value::{NoteLevel, Picture, Progress, Time};
+use crate::value::{Error, NoteLevel, Picture, Progress, Time};
 
 /// Reads the role's monotonic clock.
 pub trait Clock {
@@ -70,6 +71,15 @@ pub trait Store {
 
     /// Keeps `text` under `key`; where nothing can be kept (private mode), nothing happens and the app works on.
     fn set(&self, key: &str, text: &str);
+}
+
+/// Files by path, as a model's checkpoint is made of; read in pieces, as they may be larger than memory.
+pub trait Files {
+    /// The file's size in bytes; none where there is no such file.
+    fn size<'a>(&'a self, path: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, Error>>;
+
+    /// These bytes of a file, all of them.
+    fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, Error>>;
 }
 
 /// Who watches a long computation: a running job's context, or a test.

@@ -19,6 +19,7 @@ pub fn all() -> Vec<Case> {
     let mut cases = scenes();
     cases.extend(flames());
     cases.extend(reactions());
+    cases.extend(super::nn_cases::all());
     cases
 }
 

@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod conformance;
+pub mod nn_cases;
 pub mod twin;
 pub mod watcher;
 

@@ -113,6 +113,8 @@ fn browser() -> Result<Count, String> {
         "browser_page",
         "--test",
         "browser_worker",
+        "--test",
+        "browser_diffusion",
     ])
 }
 

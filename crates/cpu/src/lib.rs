@@ -5,6 +5,7 @@
 //! the same name, function by function, and is what runs where there is no GPU.
 
 pub mod flame;
+pub mod nn;
 pub mod reaction;
 pub mod scene;
 mod vector;

@@ -1,0 +1,278 @@
+//! Matrix products and convolutions as one kernel: a convolution is a product whose left rows are gathered from the
+//! picture ("implicit GEMM"; the gather by pointers is Dukhan's indirect convolution, 2019).
+//!
+//! The unit of work, an *item*, is a block of 4 rows × one panel of 8 columns. Weights are packed as panels: for
+//! each panel the 8 biases, then for each step of the inner dimension the 8 weights. The inner dimension runs over
+//! the taps, for each over the channels of the first source and then those of the second, each rounded up to 4.
+
+use std::ops::Range;
+
+use super::math::{Activation, activate, geglu};
+
+/// Rows of a block.
+pub const ROWS: usize = 4;
+/// Columns of a panel.
+pub const COLUMNS: usize = 8;
+/// Panels that follow one another for the same block of rows.
+pub const GROUP: usize = 4;
+
+/// The shapes of one product or convolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Rows of the result: batch × height × width.
+    pub rows: usize,
+    /// Panels of the weights.
+    pub panels: usize,
+    /// Floats from one row of the result to the next.
+    pub width: usize,
+    /// Height and width of the source, after [`Shape::upsample`].
+    pub source: [usize; 2],
+    /// Height and width of the result.
+    pub result: [usize; 2],
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Steps of the kernel.
+    pub stride: usize,
+    /// Rows above and columns left that are beyond the edge.
+    pub padding: [usize; 2],
+    /// 1 when the source is doubled by its nearest neighbours while it is read, else 0.
+    pub upsample: usize,
+    /// Floats of a row of each source; 0 for a second source that is not there.
+    pub channels: [usize; 2],
+    /// The activation's number.
+    pub activation: u32,
+    /// Rows of the result that share a row of the added tensor; 0: nothing is added.
+    pub add_rows: usize,
+}
+
+impl Shape {
+    /// Blocks of rows.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.rows.div_ceil(ROWS)
+    }
+
+    /// The inner dimension.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * (self.channels[0] + self.channels[1])
+    }
+
+    /// The block and the panel of an item.
+    fn place(&self, item: usize) -> (usize, usize) {
+        let blocks = self.blocks();
+        let group = item / (blocks * GROUP);
+        let inside = item - group * blocks * GROUP;
+        let size = (self.panels - group * GROUP).clamp(1, GROUP);
+        (inside / size, group * GROUP + inside % size)
+    }
+
+    /// The row of the source that a tap reads for a row of the result, or none beyond the edge.
+    pub(super) fn source_row(&self, row: usize, tap: usize) -> Option<usize> {
+        let [height, width] = self.result;
+        let (picture, inside) = (row / (height * width), row % (height * width));
+        let y = (inside / width * self.stride + tap / self.kernel[1]).checked_sub(self.padding[0])?;
+        let x = (inside % width * self.stride + tap % self.kernel[1]).checked_sub(self.padding[1])?;
+        let [source_height, source_width] = self.source;
+        if y >= source_height || x >= source_width {
+            return None;
+        }
+        let up = self.upsample;
+        let stored = [(source_height + up) >> up, (source_width + up) >> up];
+        Some((picture * stored[0] + (y >> up)) * stored[1] + (x >> up))
+    }
+}
+
+/// Computes the items of the span. Buffers: both sources (rows × channels), the packed weights, the added tensor
+/// (rows / `add_rows` × width), the result (rows × width).
+pub fn conv(span: Range<u32>, shape: &Shape, sources: [&[f32]; 2], weights: &[f32], added: &[f32], result: &mut [f32]) {
+    let taps = shape.kernel[0] * shape.kernel[1];
+    let depth = shape.depth();
+    let nothing = vec![0.0f32; shape.channels[0].max(shape.channels[1])];
+    let mut gathered: Vec<[&[f32]; ROWS]> = Vec::with_capacity(taps * 2);
+    let mut gathered_for = usize::MAX;
+    for item in span {
+        let (block, panel) = shape.place(item as usize);
+        let first = block * ROWS;
+        if block != gathered_for {
+            gather(shape, first, sources, &nothing, &mut gathered);
+            gathered_for = block;
+        }
+        let Some(packed) = weights.get(panel * (depth + 1) * COLUMNS..(panel + 1) * (depth + 1) * COLUMNS) else {
+            return;
+        };
+        let (bias, mut packed) = packed.split_at(COLUMNS);
+        let mut sums = [[0.0f32; COLUMNS]; ROWS];
+        for sum in &mut sums {
+            sum.copy_from_slice(bias);
+        }
+        for rows in &gathered {
+            let (run, rest) = packed.split_at((rows[0].len() * COLUMNS).min(packed.len()));
+            accumulate(&mut sums, run, *rows);
+            packed = rest;
+        }
+        store(shape, first, panel, &mut sums, added, result);
+    }
+}
+
+/// For each tap and source the four rows that are read; zeros beyond the edge.
+fn gather<'a>(
+    shape: &Shape,
+    first: usize,
+    sources: [&'a [f32]; 2],
+    nothing: &'a [f32],
+    gathered: &mut Vec<[&'a [f32]; ROWS]>,
+) {
+    gathered.clear();
+    for tap in 0..shape.kernel[0] * shape.kernel[1] {
+        let rows: [Option<usize>; ROWS] =
+            std::array::from_fn(|r| shape.source_row((first + r).min(shape.rows - 1), tap));
+        for (source, &channels) in sources.iter().zip(&shape.channels) {
+            if channels > 0 {
+                gathered.push(rows.map(|row| {
+                    let found = row.and_then(|row| source.get(row * channels..(row + 1) * channels));
+                    found.unwrap_or(&nothing[..channels])
+                }));
+            }
+        }
+    }
+}
+
+/// The heart: for each inner step four values times eight weights.
+#[inline(always)]
+fn accumulate(sums: &mut [[f32; COLUMNS]; ROWS], packed: &[f32], rows: [&[f32]; ROWS]) {
+    // Copies, so that the sums stay in registers.
+    let [mut s0, mut s1, mut s2, mut s3] = *sums;
+    let (steps, _) = packed.as_chunks::<COLUMNS>();
+    let [r0, r1, r2, r3] = rows;
+    for ((((w, &x0), &x1), &x2), &x3) in steps.iter().zip(r0).zip(r1).zip(r2).zip(r3) {
+        for column in 0..COLUMNS {
+            s0[column] += x0 * w[column];
+            s1[column] += x1 * w[column];
+            s2[column] += x2 * w[column];
+            s3[column] += x3 * w[column];
+        }
+    }
+    *sums = [s0, s1, s2, s3];
+}
+
+fn store(
+    shape: &Shape,
+    first: usize,
+    panel: usize,
+    sums: &mut [[f32; COLUMNS]; ROWS],
+    added: &[f32],
+    result: &mut [f32],
+) {
+    let activation = Activation::of(shape.activation);
+    if activation == Activation::Geglu {
+        for (row, sum) in (first..shape.rows.min(first + ROWS)).zip(sums) {
+            let at = row * shape.width + panel * 4;
+            if let Some(to) = result.get_mut(at..).and_then(|to| to.first_chunk_mut::<4>()) {
+                *to = geglu(*sum);
+            }
+        }
+        return;
+    }
+    let column = panel * COLUMNS;
+    let whole = column + COLUMNS <= shape.width;
+    for (row, sum) in (first..shape.rows.min(first + ROWS)).zip(sums) {
+        if let Some(shared) = row.checked_div(shape.add_rows) {
+            let values = added.get(shared * shape.width + column..).unwrap_or_default();
+            sum.iter_mut().zip(values).take(if whole { 8 } else { 4 }).for_each(|(sum, value)| *sum += value);
+        }
+        activate(activation, sum);
+        let Some(to) = result.get_mut(row * shape.width + column..) else { return };
+        // Arrays of a fixed size, as a copy of any size is a call in wasm.
+        if let (true, Some(to)) = (whole, to.first_chunk_mut::<COLUMNS>()) {
+            *to = *sum;
+        } else if let (Some(to), Some(from)) = (to.first_chunk_mut::<4>(), sum.first_chunk::<4>()) {
+            *to = *from;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::naive;
+
+    #[test]
+    fn as_the_naive_convolution() {
+        let plain = Shape { stride: 1, kernel: [1, 1], ..Shape::default() };
+        let shapes = [
+            // A linear layer of 7 rows.
+            Shape { rows: 7, panels: 3, width: 20, source: [7, 1], result: [7, 1], channels: [12, 0], ..plain },
+            // Two sources, an activation, one added row for each picture.
+            Shape {
+                rows: 2 * 15,
+                panels: 6,
+                width: 48,
+                source: [5, 3],
+                result: [5, 3],
+                channels: [8, 4],
+                activation: 1,
+                add_rows: 15,
+                ..plain
+            },
+            // 3×3 with padding, a stride and a residual.
+            Shape {
+                rows: 2 * 12,
+                panels: 2,
+                width: 12,
+                source: [7, 5],
+                result: [4, 3],
+                kernel: [3, 3],
+                stride: 2,
+                padding: [1, 1],
+                channels: [4, 8],
+                activation: 4,
+                add_rows: 1,
+                ..plain
+            },
+            // 3×3 behind a doubling to an odd size.
+            Shape {
+                rows: 35,
+                panels: 5,
+                width: 40,
+                source: [7, 5],
+                result: [7, 5],
+                kernel: [3, 3],
+                padding: [1, 1],
+                upsample: 1,
+                channels: [4, 0],
+                activation: 2,
+                ..plain
+            },
+            // GEGLU.
+            Shape {
+                rows: 9,
+                panels: 5,
+                width: 20,
+                source: [9, 1],
+                result: [9, 1],
+                channels: [16, 0],
+                activation: 5,
+                ..plain
+            },
+        ];
+        for shape in shapes {
+            let pictures = shape.rows / (shape.result[0] * shape.result[1]);
+            let stored: usize =
+                shape.source.iter().map(|&side| (side + shape.upsample) >> shape.upsample).product::<usize>()
+                    * pictures;
+            let a = naive::numbers(1, stored * shape.channels[0]);
+            let b = naive::numbers(2, stored * shape.channels[1]);
+            let weights = naive::numbers(3, shape.panels * (shape.depth() + 1) * COLUMNS);
+            let added = naive::numbers(4, shape.rows * shape.width);
+            let mut result = vec![9.0; shape.rows * shape.width];
+            let items = (shape.blocks() * shape.panels) as u32;
+            // In pieces, as an engine cuts it.
+            for cut in [0..3, 3..items.min(11), items.min(11)..items] {
+                conv(cut, &shape, [&a, &b], &weights, &added, &mut result);
+            }
+            let expected = naive::conv(&shape, [&a, &b], &weights, &added);
+            naive::assert_near(&result, &expected, 2e-6, &shape);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The coder between pictures and latents, of either class.
+
+use super::autoencoder_kl::Kl;
+use super::autoencoder_tiny::Tiny;
+use super::config::Config;
+use super::graph::Graph;
+use crate::value::Error;
+
+/// A coder's configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Autoencoder {
+    kind: Kind,
+    /// What latents are multiplied by for the network.
+    pub scaling: f64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Tiny(Tiny),
+    Kl(Kl),
+}
+
+impl Autoencoder {
+    /// Reads `vae/config.json`.
+    ///
+    /// # Errors
+    /// Names the field that is not supported.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let tiny = config.only("_class_name", &["AutoencoderKL", "AutoencoderTiny"])? == 1;
+        let scaling = config.float("scaling_factor", if tiny { 1.0 } else { 0.18215 })?;
+        config.neutral(&[("shift_factor", 0.0)])?;
+        if scaling <= 0.0 {
+            return Err(config.refuse("scaling_factor", "a number above 0"));
+        }
+        let kind = if tiny { Kind::Tiny(Tiny::new(config)?) } else { Kind::Kl(Kl::new(config)?) };
+        Ok(Self { kind, scaling })
+    }
+
+    /// Whether this is the small and quick one, so that previews are made by it.
+    #[must_use]
+    pub fn quick(&self) -> bool {
+        matches!(self.kind, Kind::Tiny(_))
+    }
+
+    /// Channels of a latent.
+    #[must_use]
+    pub fn latent_channels(&self) -> usize {
+        match &self.kind {
+            Kind::Tiny(tiny) => tiny.latent_channels(),
+            Kind::Kl(kl) => kl.latent_channels(),
+        }
+    }
+
+    /// Pixels of a picture for each of a latent, to each side.
+    #[must_use]
+    pub fn scale(&self) -> usize {
+        match &self.kind {
+            Kind::Tiny(tiny) => tiny.scale(),
+            Kind::Kl(kl) => kl.scale(),
+        }
+    }
+
+    /// The network from latents to pictures; its output is x, and the picture of 0..1 is
+    /// x · [`Autoencoder::range`]\[0\] + \[1\].
+    ///
+    /// # Errors
+    /// When it cannot be of this size.
+    pub fn decoder(&self, pictures: usize, size: [usize; 2]) -> Result<Graph, Error> {
+        match &self.kind {
+            Kind::Tiny(tiny) => tiny.decoder(pictures, size),
+            Kind::Kl(kl) => kl.decoder(pictures, size),
+        }
+    }
+
+    /// The network from pictures to latents (or, for `AutoencoderKL`, to their means and log variances); its input is
+    /// (picture of 0..1 − \[1\]) / \[0\] of [`Autoencoder::range`].
+    ///
+    /// # Errors
+    /// When it cannot be of this size.
+    pub fn encoder(&self, pictures: usize, size: [usize; 2]) -> Result<Graph, Error> {
+        match &self.kind {
+            Kind::Tiny(tiny) => tiny.encoder(pictures, size),
+            Kind::Kl(kl) => kl.encoder(pictures, size),
+        }
+    }
+
+    /// How the networks' numbers become 0..1: multiplied by the first, plus the second.
+    #[must_use]
+    pub fn range(&self) -> [f32; 2] {
+        if self.quick() { [1.0, 0.0] } else { [0.5, 0.5] }
+    }
+}

@@ -1,0 +1,26 @@
+//! Diffusion: real checkpoints in the layout of Hugging Face's diffusers, run on an engine.
+//!
+//! PURE. May name `kernels`, `ports` and `value`. A checkpoint's configurations say which [`graph::Graph`]s to build;
+//! a [`plan::Plan`] makes one ready on an engine; a [`schedule::Schedule`] says what happens between two runs of the
+//! network; the [`pipeline::Pipeline`] puts it all together. Everything is checked against diffusers itself: see
+//! `tests/fixtures/diffusion`.
+
+pub mod autoencoder;
+pub mod autoencoder_kl;
+pub mod autoencoder_tiny;
+mod blocks;
+pub mod clip;
+pub mod config;
+pub mod graph;
+pub mod json;
+pub mod noise;
+pub mod pipeline;
+pub mod plan;
+pub mod safetensors;
+pub mod sampling;
+pub mod schedule;
+pub mod tokenizer;
+pub mod unet;
+pub mod weights;
+
+pub use pipeline::{Pipeline, Request};

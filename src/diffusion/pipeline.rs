@@ -1,0 +1,357 @@
+//! From a prompt to a picture.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gradus_cpu::nn::pointwise::Combination;
+
+use super::autoencoder::Autoencoder;
+use super::clip::Clip;
+use super::config::Config;
+use super::noise::Generator;
+use super::plan::Plan;
+use super::safetensors::Tensors;
+use super::sampling::{Sampling, Shape};
+use super::schedule::{Kind, Sampler};
+use super::tokenizer::Tokenizer;
+use super::unet::Unet;
+use super::weights::{Meter, Spec, Weight, load};
+use crate::kernels::nn;
+use crate::kernels::{Buffer, Control, Engine, Recording};
+use crate::ports::{Files, Observer};
+use crate::value::{Error, Picture, Progress};
+
+/// What to make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// What is to be seen.
+    pub prompt: String,
+    /// What is not to be seen; without effect where `guidance` is at most 1.
+    pub negative: String,
+    /// Width in pixels, a multiple of [`Pipeline::scale`].
+    pub width: u32,
+    /// Height in pixels, a multiple of [`Pipeline::scale`].
+    pub height: u32,
+    /// The noise's seed: the same as PyTorch's on the processor.
+    pub seed: u64,
+    /// Steps of the sampler.
+    pub steps: usize,
+    /// How strongly the prompt steers; at most 1 for distilled models, which need no steering.
+    pub guidance: f32,
+    /// Another sampler than the checkpoint's own.
+    pub sampler: Option<Kind>,
+    /// How many pictures, made together.
+    pub pictures: usize,
+}
+
+/// The most characters of a prompt.
+pub const PROMPT_CHARS: usize = 2000;
+/// The most pixels of a side.
+const MOST_SIDE: u32 = 2048;
+/// The most pictures made together.
+const MOST_PICTURES: usize = 16;
+
+/// A checkpoint on an engine, ready to make pictures.
+///
+/// ```
+/// use std::rc::Rc;
+/// use gradus::diffusion::{Pipeline, Request};
+/// use gradus::kernels::{Control, Engine};
+/// use gradus::ports::{Files, Observer};
+/// use gradus::{Error, Picture};
+///
+/// async fn paint(
+///     files: Rc<dyn Files>,
+///     engine: &dyn Engine,
+///     control: &dyn Control,
+///     observer: &dyn Observer,
+/// ) -> Result<Vec<Picture>, Error> {
+///     let pipeline = Pipeline::load(files, engine, control, observer).await?;
+///     let request = Request { prompt: "a red ball".into(), ..pipeline.usual_request() };
+///     pipeline.generate(&request, engine, control, observer).await
+/// }
+/// ```
+pub struct Pipeline {
+    files: Rc<dyn Files>,
+    tokenizer: Tokenizer,
+    clip: Clip,
+    clip_tensors: Tensors,
+    clip_weights: Vec<Weight>,
+    unet: Unet,
+    unet_weights: Vec<Weight>,
+    autoencoder: Autoencoder,
+    decoder_weights: Vec<Weight>,
+    sampler: Config,
+    /// What the last picture was made with, for the next of the same size.
+    ready: RefCell<Option<Ready>>,
+}
+
+/// Plans for one shape.
+struct Ready {
+    shape: Shape,
+    text: Plan,
+    sampling: Sampling,
+    decoder: Plan,
+    pixels: Buffer,
+    nothing: Vec<Buffer>,
+}
+
+/// The configurations of a checkpoint, read before anything large is.
+pub struct Parts {
+    /// The text encoder.
+    pub clip: Clip,
+    /// The network.
+    pub unet: Unet,
+    /// The coder.
+    pub autoencoder: Autoencoder,
+    /// The sampler's configuration.
+    pub sampler: Config,
+}
+
+impl Parts {
+    /// Reads and checks all configurations.
+    ///
+    /// # Errors
+    /// Names what is missing or not supported.
+    pub async fn read(files: &dyn Files) -> Result<Self, Error> {
+        let clip = Clip::new(&Config::read(files, "text_encoder/config.json").await?)?;
+        let unet = Unet::new(&Config::read(files, "unet/config.json").await?)?;
+        let autoencoder = Autoencoder::new(&Config::read(files, "vae/config.json").await?)?;
+        let sampler = Config::read(files, "scheduler/scheduler_config.json").await?;
+        Sampler::new(&sampler, None)?;
+        if clip.channels != unet.context_channels {
+            return Err(Error::new("The text encoder's hidden_size is not the UNet's cross_attention_dim."));
+        }
+        if unet.in_channels != autoencoder.latent_channels() || unet.out_channels != unet.in_channels {
+            return Err(Error::new(
+                "The UNet's in_channels and out_channels are not the autoencoder's latent_channels.",
+            ));
+        }
+        if unet.addition.is_some() {
+            return Err(Error::new(
+                "unet/config.json: `addition_embed_type` (two text encoders) is not supported yet.",
+            ));
+        }
+        Ok(Self { clip, unet, autoencoder, sampler })
+    }
+}
+
+impl Pipeline {
+    /// Loads a checkpoint's weights into an engine; the files stay in use for rows of the token table.
+    ///
+    /// # Errors
+    /// Names what is missing, not supported, or does not fit.
+    pub async fn load(
+        files: Rc<dyn Files>,
+        engine: &dyn Engine,
+        control: &dyn Control,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
+        let Parts { clip, unet, autoencoder, sampler } = Parts::read(&*files).await?;
+        let tokenizer = Tokenizer::read(&*files, "tokenizer").await?;
+        let specs = [
+            clip.graph(1)?.weights,
+            unet.graph(1, [unet.sample_size.min(64); 2], clip.tokens)?.weights,
+            autoencoder.decoder(1, [8, 8])?.weights,
+        ];
+        let total = specs.iter().flatten().map(Spec::count).sum::<usize>();
+        let mut meter = Meter::new(observer, total);
+        let clip_tensors = Tensors::open(&*files, "text_encoder", "model").await?;
+        let clip_weights = load(&specs[0], &clip_tensors, &*files, engine, control, &mut meter).await?;
+        let tensors = Tensors::open(&*files, "unet", "diffusion_pytorch_model").await?;
+        let unet_weights = load(&specs[1], &tensors, &*files, engine, control, &mut meter).await?;
+        let tensors = Tensors::open(&*files, "vae", "diffusion_pytorch_model").await?;
+        let decoder_weights = load(&specs[2], &tensors, &*files, engine, control, &mut meter).await?;
+        let ready = RefCell::new(None);
+        Ok(Self {
+            files,
+            tokenizer,
+            clip,
+            clip_tensors,
+            clip_weights,
+            unet,
+            unet_weights,
+            autoencoder,
+            decoder_weights,
+            sampler,
+            ready,
+        })
+    }
+
+    /// Pixels of a picture for each of a latent: sides are multiples of it.
+    #[must_use]
+    pub fn scale(&self) -> u32 {
+        self.autoencoder.scale() as u32
+    }
+
+    /// The side in pixels that the network was trained for.
+    #[must_use]
+    pub fn side(&self) -> u32 {
+        (self.unet.sample_size * self.autoencoder.scale()).min(MOST_SIDE as usize) as u32
+    }
+
+    /// A request of the size the checkpoint was trained for; without a prompt.
+    #[must_use]
+    pub fn usual_request(&self) -> Request {
+        let side = self.side();
+        Request {
+            prompt: String::new(),
+            negative: String::new(),
+            width: side,
+            height: side,
+            seed: 0,
+            steps: 8,
+            guidance: 4.0,
+            sampler: None,
+            pictures: 1,
+        }
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Error> {
+        let scale = self.scale();
+        for (name, side) in [("width", request.width), ("height", request.height)] {
+            if side == 0 || side > MOST_SIDE || !side.is_multiple_of(scale) {
+                return Err(Error::new(format!(
+                    "The {name} of {side} pixels is not possible. Choose a multiple of {scale} up to {MOST_SIDE}."
+                )));
+            }
+        }
+        if request.pictures == 0 || request.pictures > MOST_PICTURES {
+            return Err(Error::new(format!("Choose 1 to {MOST_PICTURES} pictures.")));
+        }
+        if !request.guidance.is_finite() {
+            return Err(Error::new("The guidance is no number. Choose one from 0 to 20."));
+        }
+        for (name, text) in [("prompt", &request.prompt), ("negative prompt", &request.negative)] {
+            if text.chars().count() > PROMPT_CHARS {
+                return Err(Error::new(format!("The {name} has over {PROMPT_CHARS} characters. Shorten it.")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes pictures: text, steps of the network, decoding. Previews are of the picture as the network sees it coming,
+    /// where the checkpoint's coder is a quick one.
+    ///
+    /// # Errors
+    /// When the request is refused, or the engine fails.
+    pub async fn generate(
+        &self,
+        request: &Request,
+        engine: &dyn Engine,
+        control: &dyn Control,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Picture>, Error> {
+        self.check(request)?;
+        let schedule = Sampler::new(&self.sampler, request.sampler)?.schedule(request.steps)?;
+        let scale = self.scale();
+        let shape = Shape {
+            pictures: request.pictures,
+            size: [request.height / scale, request.width / scale].map(|side| side as usize),
+            tokens: self.clip.tokens,
+            guidance: request.guidance,
+        };
+        let total = schedule.steps.len() as u64;
+        observer.progress(Progress::step(0, total));
+        let mut ready = self.ready(shape, engine)?;
+        self.read_prompts(&mut ready, request, engine, control).await?;
+
+        let mut generator = Generator::new(request.seed);
+        let count = shape.pictures * self.unet.in_channels * shape.size[0] * shape.size[1];
+        let noise = generator.normal(count);
+        let first = ready.sampling.first_latents(&noise, &schedule);
+        ready.sampling.begin(&first, engine, control).await?;
+        for (number, step) in schedule.steps.iter().enumerate() {
+            let noise = step.noise.then(|| generator.normal(count));
+            ready.sampling.step(step, noise.as_deref(), engine, control).await?;
+            let done = number as u64 + 1;
+            if done < total && self.autoencoder.quick() && observer.wants_preview() {
+                let seen = self.decode(&ready, Some(step), engine, control).await?;
+                seen.into_iter().next().into_iter().for_each(|picture| observer.preview(picture));
+            }
+            ready.sampling.advance(step, engine, control).await?;
+            observer.progress(Progress::step(done, total));
+        }
+        let pictures = self.decode(&ready, None, engine, control).await?;
+        *self.ready.borrow_mut() = Some(ready);
+        Ok(pictures)
+    }
+
+    /// Plans for this shape: those of the last picture where they fit.
+    fn ready(&self, shape: Shape, engine: &dyn Engine) -> Result<Ready, Error> {
+        if let Some(mut ready) = self.ready.take()
+            && ready.sampling.guide(shape)
+        {
+            ready.shape = shape;
+            return Ok(ready);
+        }
+        let texts = shape.pictures * if shape.pair(&self.unet) { 2 } else { 1 };
+        let text = Plan::new(&self.clip.graph(texts)?, engine, &self.clip_weights, false)?;
+        let sampling = Sampling::new(&self.unet, &self.unet_weights, engine, shape)?;
+        let decoder =
+            Plan::new(&self.autoencoder.decoder(shape.pictures, shape.size)?, engine, &self.decoder_weights, false)?;
+        let scale = self.autoencoder.scale();
+        let pixels = engine.buffer("pixels", shape.pictures * shape.size[0] * shape.size[1] * scale * scale)?;
+        let nothing = (0..4).map(|_| engine.buffer("nothing", 4)).collect::<Result<_, _>>()?;
+        Ok(Ready { shape, text, sampling, decoder, pixels, nothing })
+    }
+
+    /// The prompts' states into the network's context, the negative prompt's first.
+    async fn read_prompts(
+        &self,
+        ready: &mut Ready,
+        request: &Request,
+        engine: &dyn Engine,
+        control: &dyn Control,
+    ) -> Result<(), Error> {
+        let mut ids = Vec::new();
+        if ready.shape.pair(&self.unet) {
+            ids.extend(self.tokenizer.encode(&request.negative, self.clip.tokens).repeat(request.pictures));
+        }
+        ids.extend(self.tokenizer.encode(&request.prompt, self.clip.tokens).repeat(request.pictures));
+        let rows = self.clip.embed(&ids, &self.clip_tensors, &*self.files).await?;
+        let mut recording = Recording::new();
+        ready.text.write(&mut recording, 0, &rows)?;
+        engine.run(&recording, control).await?;
+        ready.text.run(engine, control).await?;
+        let (Some((node, from)), Some((_, to))) = (ready.text.output(0), ready.sampling.context()) else {
+            return Err(Error::new("The text encoder has no output."));
+        };
+        let what = Combination { factors: [1.0, 0.0, 0.0, 0.0, 0.0], ..Combination::default() };
+        let mut buffers = vec![from.clone()];
+        buffers.extend_from_slice(&ready.nothing);
+        buffers.push(to.clone());
+        let mut recording = Recording::new();
+        recording.push(nn::combine(node.rows() * node.lanes(), &what).on(buffers));
+        Ok(engine.run(&recording, control).await?)
+    }
+
+    /// The pictures of the sample, or of what a step sees coming.
+    async fn decode(
+        &self,
+        ready: &Ready,
+        step: Option<&super::schedule::Step>,
+        engine: &dyn Engine,
+        control: &dyn Control,
+    ) -> Result<Vec<Picture>, Error> {
+        let missing = || Error::new("The decoder has no input or output.");
+        let (_, to) = ready.decoder.input(0).ok_or_else(missing)?;
+        let mut recording = Recording::new();
+        ready.sampling.show(&mut recording, step, self.autoencoder.scaling, to);
+        engine.run(&recording, control).await?;
+        ready.decoder.run(engine, control).await?;
+        let (node, decoded) = ready.decoder.output(0).ok_or_else(missing)?;
+        let [scale, shift] = self.autoencoder.range();
+        let mut recording = Recording::new();
+        recording
+            .push(nn::pixels(node.rows(), node.lanes(), scale, shift).on(vec![decoded.clone(), ready.pixels.clone()]));
+        engine.run(&recording, control).await?;
+        let words = engine.read(&ready.pixels).await?;
+        let picture = |words: &[u32]| {
+            let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            Picture::from_rgba(node.width as u32, node.height as u32, bytes)
+                .map_err(|error| Error::new(error.to_string()))
+        };
+        words.chunks_exact(node.width * node.height).map(picture).collect()
+    }
+}

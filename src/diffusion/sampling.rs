@@ -1,0 +1,239 @@
+//! The loop of a sampler on an engine: the network, then the schedule's sums, step by step; nothing is read back.
+
+use gradus_cpu::nn::pointwise::{Combination, TERMS};
+
+use super::graph::Node;
+use super::plan::{Plan, channels_first, channels_last};
+use super::schedule::{KEPT, Place, Schedule, Step};
+use super::unet::{Unet, guidance_embedding};
+use super::weights::Weight;
+use crate::kernels::nn;
+use crate::kernels::{Buffer, Control, Engine, Recording};
+use crate::value::Error;
+
+/// What is to be sampled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    /// Pictures made together.
+    pub pictures: usize,
+    /// Height and width of the latent.
+    pub size: [usize; 2],
+    /// Tokens of the context.
+    pub tokens: usize,
+    /// How strongly the prompt steers; up to 1 the network runs once a step, without the negative prompt.
+    pub guidance: f32,
+}
+
+impl Shape {
+    /// Whether the network sees each picture twice: without the prompt, then with it.
+    #[must_use]
+    pub fn pair(&self, unet: &Unet) -> bool {
+        self.guidance > 1.0 && unet.guidance_channels == 0
+    }
+}
+
+/// A network made ready, and the tensors of the loop around it.
+pub struct Sampling {
+    unet: Unet,
+    shape: Shape,
+    plan: Plan,
+    node: Node,
+    /// The sample in turn: a sum cannot write what it reads.
+    samples: [Buffer; 2],
+    now: usize,
+    prediction: Buffer,
+    noise: Buffer,
+    kept: Vec<Buffer>,
+    nothing: Vec<Buffer>,
+}
+
+impl Sampling {
+    /// Makes the network ready for a shape.
+    ///
+    /// # Errors
+    /// When the network cannot be of this shape, or memory is short.
+    pub fn new(unet: &Unet, weights: &[Weight], engine: &dyn Engine, shape: Shape) -> Result<Self, Error> {
+        let batch = shape.pictures * if shape.pair(unet) { 2 } else { 1 };
+        let graph = unet.graph(batch, shape.size, shape.tokens)?;
+        let plan = Plan::new(&graph, engine, weights, false)?;
+        let missing = || Error::new("The network has no input or output.");
+        let node = plan.input(0).map(|(node, _)| *node).ok_or_else(missing)?;
+        let node = Node { pictures: shape.pictures, ..node };
+        let prediction = plan.output(0).map(|(_, buffer)| buffer.clone()).ok_or_else(missing)?;
+        if unet.in_channels != unet.out_channels {
+            return Err(Error::new(
+                "This network's latent and prediction have different channels, which is not supported.",
+            ));
+        }
+        let latent = || engine.buffer("latent", node.rows() * node.lanes());
+        let kept = (0..KEPT).map(|_| latent()).collect::<Result<_, _>>()?;
+        let nothing = (0..TERMS).map(|_| engine.buffer("nothing", 4)).collect::<Result<_, _>>()?;
+        let samples = [latent()?, latent()?];
+        Ok(Self { unet: unet.clone(), shape, plan, node, samples, now: 0, prediction, noise: latent()?, kept, nothing })
+    }
+
+    /// The shape it was made for.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Changes the guidance, where that changes no shape; whether it could.
+    pub fn guide(&mut self, shape: Shape) -> bool {
+        let same = Shape { guidance: 0.0, ..shape } == Shape { guidance: 0.0, ..self.shape };
+        let fits = same && shape.pair(&self.unet) == self.shape.pair(&self.unet);
+        if fits {
+            self.shape = shape;
+        }
+        fits
+    }
+
+    /// Where the text's states go: pictures × tokens rows, those of the negative prompt first.
+    #[must_use]
+    pub fn context(&self) -> Option<&(Node, Buffer)> {
+        self.plan.input(2)
+    }
+
+    /// The sample as it stands, and its shape.
+    #[must_use]
+    pub fn sample(&self) -> (&Node, &Buffer) {
+        (&self.node, &self.samples[self.now])
+    }
+
+    /// Begins: the first latent, channels first.
+    ///
+    /// # Errors
+    /// When the number of values is not the latent's, and what the engine refuses.
+    pub async fn begin(&mut self, latent: &[f32], engine: &dyn Engine, control: &dyn Control) -> Result<(), Error> {
+        if latent.len() != self.node.rows() * self.node.channels {
+            return Err(Error::new("The first latent has not the size that the network takes."));
+        }
+        self.now = 0;
+        let mut recording = Recording::new();
+        recording.write(&self.samples[0], &channels_last(&self.node, latent));
+        if self.unet.guidance_channels > 0 {
+            let scale = (self.shape.guidance - 1.0).max(0.0);
+            let one = guidance_embedding(scale, self.unet.guidance_channels);
+            self.plan.write(&mut recording, 3, &one.repeat(self.shape.pictures))?;
+        }
+        Ok(engine.run(&recording, control).await?)
+    }
+
+    /// Appends the network's input: the sample, scaled, once or twice.
+    fn feed(&self, recording: &mut Recording, scale: f64) {
+        let Some((node, to)) = self.plan.input(0) else { return };
+        let one = self.node.rows() * self.node.lanes();
+        let what = Combination {
+            factors: [scale as f32, 0.0, 0.0, 0.0, 0.0],
+            periods: [one, 0, 0, 0, 0],
+            ..Combination::default()
+        };
+        let mut buffers = vec![self.samples[self.now].clone()];
+        buffers.extend_from_slice(&self.nothing[1..]);
+        buffers.push(to.clone());
+        recording.push(nn::combine(node.rows() * node.lanes(), &what).on(buffers));
+    }
+
+    fn place(&self, place: Place) -> &Buffer {
+        match place {
+            Place::Sample => &self.samples[self.now],
+            Place::Prediction => &self.prediction,
+            Place::Noise => &self.noise,
+            Place::Kept(number) => &self.kept[number % KEPT],
+        }
+    }
+
+    /// Appends: to = Σ factor · term.
+    fn sum(&self, recording: &mut Recording, terms: &[(Place, f64)], clip: f64, to: &Buffer) {
+        let one = self.node.rows() * self.node.lanes();
+        let mut what = Combination { clip: clip as f32, ..Combination::default() };
+        let mut buffers = self.nothing.clone();
+        // The second place is the prediction's, as only that can be a pair.
+        let others =
+            if terms.iter().any(|(place, _)| *place == Place::Prediction) { [0, 2, 3, 4, 4] } else { [0, 2, 3, 4, 1] };
+        let mut others = others.into_iter();
+        for &(place, factor) in terms {
+            let slot = if place == Place::Prediction { 1 } else { others.next().unwrap_or(0) };
+            what.factors[slot] = factor as f32;
+            if place == Place::Prediction && self.shape.pair(&self.unet) {
+                let guidance = f64::from(self.shape.guidance);
+                what.factors[1] = (factor * (1.0 - guidance)) as f32;
+                what.pair_factor = (factor * guidance) as f32;
+                what.pair = one;
+            }
+            buffers[slot] = self.place(place).clone();
+        }
+        buffers.push(to.clone());
+        recording.push(nn::combine(one, &what).on(buffers));
+    }
+
+    /// One step; `noise` (channels first) is what the sampler adds where it draws.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn step(
+        &mut self,
+        step: &Step,
+        noise: Option<&[f32]>,
+        engine: &dyn Engine,
+        control: &dyn Control,
+    ) -> Result<(), Error> {
+        let mut recording = Recording::new();
+        self.plan.write(&mut recording, 1, &self.unet.time_input(step.t as f32, self.batch()))?;
+        self.feed(&mut recording, step.input_scale);
+        engine.run(&recording, control).await?;
+        self.plan.run(engine, control).await?;
+        if let Some(noise) = noise.filter(|noise| noise.len() == self.node.rows() * self.node.channels) {
+            let mut recording = Recording::new();
+            recording.write(&self.noise, &channels_last(&self.node, noise));
+            engine.run(&recording, control).await?;
+        }
+        Ok(())
+    }
+
+    /// The sums behind a [`Sampling::step`].
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn advance(&mut self, step: &Step, engine: &dyn Engine, control: &dyn Control) -> Result<(), Error> {
+        let mut recording = Recording::new();
+        for sum in &step.sums {
+            let to = if sum.to == Place::Sample { &self.samples[1 - self.now] } else { self.place(sum.to) };
+            self.sum(&mut recording, &sum.terms, sum.clip, to);
+            if sum.to == Place::Sample {
+                self.now = 1 - self.now;
+            }
+        }
+        Ok(engine.run(&recording, control).await?)
+    }
+
+    fn batch(&self) -> usize {
+        self.shape.pictures * if self.shape.pair(&self.unet) { 2 } else { 1 }
+    }
+
+    /// Appends: what the picture's latent would become, divided by `scaling`, into a decoder's input; `None` for the
+    /// sample itself. Between [`Sampling::step`] and [`Sampling::advance`] the prediction is this step's.
+    pub fn show(&self, recording: &mut Recording, step: Option<&Step>, scaling: f64, to: &Buffer) {
+        let [sample, prediction] = step.map_or([1.0, 0.0], |step| step.picture);
+        let mut terms = vec![(Place::Sample, sample / scaling)];
+        if prediction != 0.0 {
+            terms.push((Place::Prediction, prediction / scaling));
+        }
+        self.sum(recording, &terms, 0.0, to);
+    }
+
+    /// The sample, channels first.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn read(&self, engine: &dyn Engine) -> Result<Vec<f32>, Error> {
+        let (node, buffer) = self.sample();
+        Ok(channels_first(node, bytemuck::cast_slice(&engine.read(buffer).await?)))
+    }
+
+    /// Draws the first latents of a schedule, already scaled.
+    #[must_use]
+    pub fn first_latents(&self, noise: &[f32], schedule: &Schedule) -> Vec<f32> {
+        noise.iter().map(|x| x * schedule.init_sigma as f32).collect()
+    }
+}

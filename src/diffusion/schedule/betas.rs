@@ -1,0 +1,127 @@
+//! The training's noise levels, and how times are chosen among them.
+
+use super::{Kind, Sampler, Spacing};
+use crate::diffusion::config::Config;
+use crate::value::Error;
+
+/// The share of the picture that is left at each of the training's times, as a product (ᾱ).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Betas {
+    alphas: Vec<f64>,
+}
+
+impl Betas {
+    pub(super) fn new(config: &Config, kind: Kind) -> Result<Self, Error> {
+        let count = config.count("num_train_timesteps", 1000)?;
+        if !(2..=10_000).contains(&count) {
+            return Err(config.refuse("num_train_timesteps", "2 to 10000"));
+        }
+        let (start, end) = (config.float("beta_start", usual_start(kind))?, config.float("beta_end", usual_end(kind))?);
+        let spread = |from: f64, to: f64, n: usize| from + (to - from) * n as f64 / (count - 1) as f64;
+        let names = ["linear", "scaled_linear", "squaredcos_cap_v2"];
+        let usual = if kind == Kind::Lcm { 1 } else { 0 };
+        let shape = if config.get("beta_schedule").is_none() { usual } else { config.only("beta_schedule", &names)? };
+        let bar = |t: f64| {
+            let c = ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos();
+            c * c
+        };
+        let beta = |n: usize| match shape {
+            0 => spread(start, end, n),
+            1 => spread(start.sqrt(), end.sqrt(), n) * spread(start.sqrt(), end.sqrt(), n),
+            _ => (1.0 - bar((n + 1) as f64 / count as f64) / bar(n as f64 / count as f64)).min(0.999),
+        };
+        let mut left = 1.0;
+        let mut alphas: Vec<f64> = (0..count)
+            .map(|n| {
+                left *= 1.0 - beta(n);
+                left
+            })
+            .collect();
+        if config.flag("rescale_betas_zero_snr", false)? {
+            let roots: Vec<f64> = alphas.iter().map(|alpha| alpha.sqrt()).collect();
+            let (first, last) = (roots[0], roots[count - 1]);
+            for (alpha, root) in alphas.iter_mut().zip(roots) {
+                let moved = (root - last) * first / (first - last);
+                *alpha = moved * moved;
+            }
+            // Samplers that divide by it take a number next to 0, as diffusers does.
+            if matches!(kind, Kind::Euler | Kind::EulerAncestral | Kind::Dpm) {
+                alphas[count - 1] = 2f64.powi(-24);
+            }
+        }
+        Ok(Self { alphas })
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.alphas.len()
+    }
+
+    /// ᾱ of a time; of a time before the first what the caller says.
+    pub(super) fn alpha(&self, t: f64, before: f64) -> f64 {
+        if t < 0.0 { before } else { self.alphas[(t as usize).min(self.count() - 1)] }
+    }
+
+    pub(super) fn first(&self) -> f64 {
+        self.alphas[0]
+    }
+
+    /// σ = √((1 − ᾱ) / ᾱ) of a whole time.
+    pub(super) fn sigma(&self, n: usize) -> f64 {
+        ((1.0 - self.alphas[n]) / self.alphas[n]).sqrt()
+    }
+
+    /// The same of any time, between the whole ones along a line.
+    pub(super) fn sigma_between(&self, t: f64) -> f64 {
+        let low = (t.max(0.0) as usize).min(self.count() - 1);
+        let high = (low + 1).min(self.count() - 1);
+        let share = t - low as f64;
+        self.sigma(low) * (1.0 - share) + self.sigma(high) * share
+    }
+
+    /// The time of a σ, between the whole ones along a line of its logarithm.
+    pub(super) fn time_of(&self, sigma: f64) -> f64 {
+        let wanted = sigma.max(1e-10).ln();
+        let above = (0..self.count()).filter(|&n| self.sigma(n).ln() <= wanted).count();
+        let low = above.saturating_sub(1).min(self.count() - 2);
+        let (from, to) = (self.sigma(low).ln(), self.sigma(low + 1).ln());
+        low as f64 + ((from - wanted) / (from - to)).clamp(0.0, 1.0)
+    }
+}
+
+fn usual_start(kind: Kind) -> f64 {
+    if kind == Kind::Lcm { 0.000_85 } else { 0.000_1 }
+}
+
+fn usual_end(kind: Kind) -> f64 {
+    if kind == Kind::Lcm { 0.012 } else { 0.02 }
+}
+
+/// A whole number next to this one, halves to the even one, as numpy rounds.
+pub(super) fn round(x: f64) -> f64 {
+    let floor = x.floor();
+    let up = x - floor > 0.5 || (x - floor == 0.5 && floor % 2.0 != 0.0);
+    if up { floor + 1.0 } else { floor }
+}
+
+/// Karras et al., 2022, equation 5, from the highest to the lowest with ρ = 7.
+pub(super) fn karras(highest: f64, lowest: f64, steps: usize) -> Vec<f64> {
+    let root = |x: f64| (x.ln() / 7.0).exp();
+    let (high, low) = (root(highest), root(lowest));
+    let power = |x: f64| x * x * x * x * x * x * x;
+    (0..steps).map(|n| power(high + n as f64 / (steps - 1).max(1) as f64 * (low - high))).collect()
+}
+
+impl Sampler {
+    /// The times of so many steps, falling; whole ones when `whole`.
+    pub(super) fn times(&self, steps: usize, whole: bool) -> Vec<f64> {
+        let all = self.betas.count();
+        let keep = |x: f64| if whole { round(x) } else { x };
+        let at = |n: usize| match self.spacing {
+            Spacing::Linspace if steps == 1 => 0.0,
+            Spacing::Linspace => keep((all - 1) as f64 * n as f64 / (steps - 1) as f64),
+            Spacing::Leading => (n * (all / steps)) as f64 + self.offset,
+            Spacing::Trailing => round(all as f64 - (steps - 1 - n) as f64 * all as f64 / steps as f64) - 1.0,
+        };
+        (0..steps).rev().map(at).collect()
+    }
+}

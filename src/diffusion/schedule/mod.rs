@@ -1,0 +1,242 @@
+//! Samplers: from a `scheduler_config.json` and a number of steps to the sums that make a picture of noise.
+//!
+//! Every sampler here is linear: each step writes weighted sums of the sample, the network's prediction, what earlier
+//! steps kept, and fresh noise. So a whole schedule is data, known before the first step, and an engine runs it
+//! without anything being read back.
+
+mod betas;
+mod kinds;
+
+use super::config::Config;
+use crate::value::Error;
+use betas::Betas;
+
+/// What a sum reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The latent.
+    Sample,
+    /// The network's prediction, guidance included.
+    Prediction,
+    /// Fresh noise of this step.
+    Noise,
+    /// What a step keeps for later ones; up to [`KEPT`].
+    Kept(usize),
+}
+
+/// How many tensors a sampler may keep.
+pub const KEPT: usize = 5;
+
+/// to = Σ factor · term, held within ± clip where that is not 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sum {
+    /// What is written.
+    pub to: Place,
+    /// What is added up; at most five.
+    pub terms: Vec<(Place, f64)>,
+    /// The limit, or 0.
+    pub clip: f64,
+}
+
+/// One step: the network sees sample · `input_scale` at time `t`; then the sums, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The time that the network is told.
+    pub t: f64,
+    /// What the sample is multiplied by for the network.
+    pub input_scale: f64,
+    /// The sums.
+    pub sums: Vec<Sum>,
+    /// Whether fresh noise is drawn.
+    pub noise: bool,
+    /// What picture and noise are multiplied by to begin here (image to image).
+    pub start: [f64; 2],
+    /// What sample and prediction are multiplied by to see the picture as it would become.
+    pub picture: [f64; 2],
+}
+
+/// A schedule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// What the first noise is multiplied by.
+    pub init_sigma: f64,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// What the network's output means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Predicts {
+    Noise,
+    Velocity,
+    Sample,
+}
+
+/// How times are spread over the training's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spacing {
+    Linspace,
+    Leading,
+    Trailing,
+}
+
+/// The kinds of samplers, by their class in diffusers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `EulerDiscreteScheduler`.
+    Euler,
+    /// `EulerAncestralDiscreteScheduler`.
+    EulerAncestral,
+    /// `DDIMScheduler`.
+    Ddim,
+    /// `LCMScheduler`.
+    Lcm,
+    /// `DPMSolverMultistepScheduler`.
+    Dpm,
+    /// `PNDMScheduler`.
+    Pndm,
+    /// `FlowMatchEulerDiscreteScheduler`.
+    Flow,
+}
+
+/// Class names in the order of [`Kind`].
+const CLASSES: [(&str, Kind); 7] = [
+    ("EulerDiscreteScheduler", Kind::Euler),
+    ("EulerAncestralDiscreteScheduler", Kind::EulerAncestral),
+    ("DDIMScheduler", Kind::Ddim),
+    ("LCMScheduler", Kind::Lcm),
+    ("DPMSolverMultistepScheduler", Kind::Dpm),
+    ("PNDMScheduler", Kind::Pndm),
+    ("FlowMatchEulerDiscreteScheduler", Kind::Flow),
+];
+
+/// A sampler's configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampler {
+    kind: Kind,
+    predicts: Predicts,
+    spacing: Spacing,
+    betas: Betas,
+    offset: f64,
+    karras: bool,
+    clip: f64,
+    final_alpha_one: bool,
+    shift: f64,
+    origin_steps: usize,
+    time_scale: f64,
+}
+
+impl Sampler {
+    /// The most steps.
+    pub const MOST_STEPS: usize = 1000;
+
+    /// Reads `scheduler/scheduler_config.json`, for the class it names or another kind on the same settings.
+    ///
+    /// # Errors
+    /// Names the field that is not supported.
+    pub fn new(config: &Config, instead: Option<Kind>) -> Result<Self, Error> {
+        let named = config.get("_class_name").and_then(|name| name.text());
+        let kind =
+            match instead.or_else(|| CLASSES.iter().find(|(name, _)| Some(*name) == named).map(|&(_, kind)| kind)) {
+                Some(kind) => kind,
+                None => {
+                    let known: Vec<&str> = CLASSES.iter().map(|(name, _)| *name).collect();
+                    return Err(config.refuse("_class_name", &known.join(", ")));
+                }
+            };
+        config.neutral(&[
+            ("thresholding", 0.0),
+            ("use_exponential_sigmas", 0.0),
+            ("use_beta_sigmas", 0.0),
+            ("use_dynamic_shifting", 0.0),
+            ("invert_sigmas", 0.0),
+            ("stochastic_sampling", 0.0),
+            ("use_lu_lambdas", 0.0),
+            ("use_flow_sigmas", 0.0),
+            ("euler_at_final", 0.0),
+        ])?;
+        for key in ["trained_betas", "shift_terminal", "variance_type"] {
+            if config.get(key).is_some() {
+                return Err(config.refuse(key, "leave it out"));
+            }
+        }
+        config.only("final_sigmas_type", &["zero"])?;
+        config.only("interpolation_type", &["linear"])?;
+        config.only("timestep_type", &["discrete"])?;
+        if kind == Kind::Dpm {
+            config.only("algorithm_type", &["dpmsolver++"])?;
+            config.only("solver_type", &["midpoint"])?;
+            if config.count("solver_order", 2)? != 2 || !config.flag("lower_order_final", true)? {
+                return Err(config.refuse("solver_order", "2, with lower_order_final"));
+            }
+        }
+        if kind == Kind::Pndm && !config.flag("skip_prk_steps", false)? {
+            return Err(config.refuse("skip_prk_steps", "true"));
+        }
+        let predicts =
+            match config.only("prediction_type", &["epsilon", "v_prediction", "sample", "flow_prediction"])? {
+                _ if kind == Kind::Flow => Predicts::Velocity,
+                0 => Predicts::Noise,
+                1 => Predicts::Velocity,
+                2 if matches!(kind, Kind::Ddim | Kind::Lcm | Kind::Dpm) => Predicts::Sample,
+                _ => return Err(config.refuse("prediction_type", "epsilon, v_prediction")),
+            };
+        // What a class takes where its configuration says nothing.
+        let usual = usize::from(matches!(kind, Kind::Ddim | Kind::Lcm | Kind::Pndm));
+        let spacing = match config.get("timestep_spacing") {
+            None => usual,
+            Some(_) => config.only("timestep_spacing", &["linspace", "leading", "trailing"])?,
+        };
+        let spacing = [Spacing::Linspace, Spacing::Leading, Spacing::Trailing][spacing];
+        // Fields of other classes stay in a configuration when it is converted, and mean nothing then.
+        let clips = match kind {
+            Kind::Ddim => config.flag("clip_sample", true)?,
+            Kind::Lcm => config.flag("clip_sample", false)?,
+            _ => false,
+        };
+        let clip = if clips { config.float("clip_sample_range", 1.0)? } else { 0.0 };
+        Ok(Self {
+            kind,
+            predicts,
+            spacing,
+            betas: Betas::new(config, kind)?,
+            offset: config.float("steps_offset", 0.0)?,
+            karras: matches!(kind, Kind::Euler | Kind::Dpm) && config.flag("use_karras_sigmas", false)?,
+            clip,
+            final_alpha_one: config.flag("set_alpha_to_one", kind != Kind::Pndm)?,
+            shift: config.float("shift", 1.0)?,
+            origin_steps: config.count("original_inference_steps", 50)?.max(1),
+            time_scale: config.float("timestep_scaling", 10.0)?,
+        })
+    }
+
+    /// The kind of sampler.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The schedule of so many steps.
+    ///
+    /// # Errors
+    /// When there are none, or more than the sampler can do.
+    pub fn schedule(&self, steps: usize) -> Result<Schedule, Error> {
+        let most = match self.kind {
+            Kind::Lcm => self.origin_steps.min(self.betas.count()),
+            _ => self.betas.count().min(Self::MOST_STEPS),
+        };
+        // PNDM repeats its second step, and a karras schedule needs two ends.
+        let least = if self.kind == Kind::Pndm || self.karras { 2 } else { 1 };
+        if !(least..=most).contains(&steps) {
+            return Err(Error::new(format!("This sampler takes {least} to {most} steps, not {steps}.")));
+        }
+        Ok(match self.kind {
+            Kind::Euler | Kind::EulerAncestral => self.euler(steps),
+            Kind::Ddim => self.ddim(steps),
+            Kind::Lcm => self.lcm(steps),
+            Kind::Dpm => self.dpm(steps),
+            Kind::Pndm => self.pndm(steps),
+            Kind::Flow => self.flow(steps),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! Half-precision numbers (IEEE 754 binary16) and bfloat16 as bits.
+
+/// The number that these bits are.
+///
+/// ```
+/// use gradus::kernels::nn::half;
+/// assert_eq!(half::to_f32(0x3c00), 1.0);
+/// assert_eq!(half::to_f32(half::from_f32(-0.333_251_95)), -0.333_251_95);
+/// ```
+#[must_use]
+pub fn to_f32(bits: u16) -> f32 {
+    let sign = u32::from(bits >> 15) << 31;
+    let (exponent, fraction) = (u32::from(bits >> 10) & 31, u32::from(bits & 0x3ff));
+    match exponent {
+        0 => f32::from_bits(sign | (fraction as f32 / 16_777_216.0).to_bits()),
+        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
+        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
+    }
+}
+
+/// The nearest half, ties to even; what is too large becomes infinite.
+#[must_use]
+pub fn from_f32(x: f32) -> u16 {
+    let bits = x.to_bits();
+    let sign = (bits >> 16 & 0x8000) as u16;
+    let size = bits & 0x7fff_ffff;
+    if size > 0x7f80_0000 {
+        return sign | 0x7e00;
+    }
+    if size >= 0x4780_0000 {
+        return sign | 0x7c00;
+    }
+    if size < 0x3880_0000 {
+        // Below the smallest normal half: whole multiples of 2^-24, rounded by an addition.
+        let magic = f32::from_bits(size) + 0.5;
+        return sign | (magic.to_bits().wrapping_sub(0x3f00_0000)) as u16;
+    }
+    let odd = size >> 13 & 1;
+    sign | ((size - 0x3800_0000 + 0xfff + odd) >> 13) as u16
+}
+
+/// Two numbers as a word of halves, the first in the low bits: what `unpack2x16float` undoes.
+#[must_use]
+pub fn pack(low: f32, high: f32) -> u32 {
+    u32::from(from_f32(low)) | u32::from(from_f32(high)) << 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_comes_back() {
+        for bits in 0..=u16::MAX {
+            let x = to_f32(bits);
+            if x.is_nan() {
+                assert!(to_f32(from_f32(x)).is_nan());
+            } else {
+                assert_eq!(from_f32(x), bits, "{x}");
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest_and_to_even() {
+        assert_eq!(from_f32(1.0 + 1.0 / 2048.0), 0x3c00);
+        assert_eq!(from_f32(1.0 + 3.0 / 2048.0), 0x3c02);
+        assert_eq!(from_f32(65519.9), 0x7bff);
+        assert_eq!(from_f32(65520.0), 0x7c00);
+        assert_eq!(from_f32(2.0f32.powi(-25)), 0);
+        assert_eq!(from_f32(2.0f32.powi(-25) * 1.01), 1);
+    }
+}

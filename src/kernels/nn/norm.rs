@@ -1,0 +1,80 @@
+use gradus_cpu::nn::norm::{self, Group};
+
+use super::{Call, sizes, word};
+use crate::kernels::{Kernel, Tolerance, TwinArgs};
+
+/// Invocations that share a group or a row.
+const WORKGROUP: u32 = 64;
+
+/// A group normalisation; see [`group_norm`].
+pub static GROUP_NORM: Kernel =
+    Kernel::new("group-norm", &[include_str!("total.wgsl"), include_str!("group_norm.wgsl")])
+        .twin(group_twin, Tolerance::Near { absolute: 4e-6, relative: 4e-6 });
+
+/// A layer normalisation; see [`layer_norm`].
+pub static LAYER_NORM: Kernel =
+    Kernel::new("layer-norm", &[include_str!("total.wgsl"), include_str!("layer_norm.wgsl")])
+        .twin(layer_twin, Tolerance::Near { absolute: 4e-6, relative: 4e-6 });
+
+/// Normalises each group of channels of each picture. Buffers: first source, second source, scales and then shifts,
+/// result. Source: Wu and He, 2018.
+#[must_use]
+pub fn group_norm(shape: &Group) -> Call {
+    let params: [u32; 12] = [
+        word(shape.rows),
+        word(shape.groups),
+        word(shape.channels),
+        word(shape.first),
+        word(shape.widths[0]),
+        word(shape.widths[1]),
+        word(shape.width),
+        shape.silu.into(),
+        shape.epsilon.to_bits(),
+        0,
+        0,
+        0,
+    ];
+    let units = shape.pictures * shape.groups;
+    let elements = shape.rows * shape.channels / shape.groups.max(1);
+    Call::new(&GROUP_NORM, units * WORKGROUP as usize, (elements * 8) as f32 / WORKGROUP as f32, &params)
+}
+
+/// Normalises each of `rows` rows. Buffers: source, scales and then shifts, result. Source: Ba et al., 2016.
+#[must_use]
+pub fn layer_norm(rows: usize, channels: usize, width: usize, epsilon: f32) -> Call {
+    let params = [word(channels), word(width), epsilon.to_bits(), 0];
+    Call::new(&LAYER_NORM, rows * WORKGROUP as usize, (channels * 8) as f32 / WORKGROUP as f32, &params)
+}
+
+fn group_twin(args: TwinArgs<'_, '_>) {
+    let Some(p) = sizes::<9>(args.params) else { return };
+    let [first, second, affine, result] = args.buffers else { return };
+    let span = args.span.start / WORKGROUP..args.span.end.div_ceil(WORKGROUP);
+    let shape = Group {
+        pictures: 0,
+        rows: p[0],
+        groups: p[1],
+        channels: p[2],
+        first: p[3],
+        widths: [p[4], p[5]],
+        width: p[6],
+        silu: p[7] != 0,
+        epsilon: f32::from_bits(word(p[8])),
+    };
+    let sources = [bytemuck::cast_slice(first), bytemuck::cast_slice(second)];
+    norm::group_norm(span, &shape, sources, bytemuck::cast_slice(affine), bytemuck::cast_slice_mut(result));
+}
+
+fn layer_twin(args: TwinArgs<'_, '_>) {
+    let Some([channels, width, epsilon]) = sizes(args.params) else { return };
+    let [source, affine, result] = args.buffers else { return };
+    norm::layer_norm(
+        args.span.start / WORKGROUP..args.span.end.div_ceil(WORKGROUP),
+        channels,
+        width,
+        f32::from_bits(word(epsilon)),
+        bytemuck::cast_slice(source),
+        bytemuck::cast_slice(affine),
+        bytemuck::cast_slice_mut(result),
+    );
+}

@@ -1,0 +1,258 @@
+//! Diffusion against diffusers itself: the golden folders of tests/fixtures/diffusion on both native engines.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[path = "support/fixtures.rs"]
+mod fixtures;
+#[path = "support/golden.rs"]
+mod golden;
+mod support;
+
+use std::time::Duration;
+
+use golden::Golden;
+use gradus::diffusion::graph::{Bind, Graph, Node, Step, Work};
+use gradus::diffusion::weights::Spec;
+use gradus::gpu;
+use gradus::kernels::{Engine, cpu::CpuEngine};
+use gradus_cpu::nn::conv::Shape;
+use support::Ticking;
+
+const FIXTURES: [&str; 3] = ["flow", "sd1", "odd"];
+
+async fn all_pass(engine: &dyn Engine) {
+    let control = Ticking::by(Duration::from_millis(2));
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for name in FIXTURES {
+        let files = fixtures::files(name, |_, _| None);
+        let mut golden = Golden::open(&files, engine, &control).await.unwrap();
+        for outcome in golden.run(|_| true).await {
+            count += 1;
+            println!("{name} {outcome:?}");
+            if !outcome.pass {
+                failed.push(format!("{name} {outcome:?}"));
+            }
+        }
+    }
+    assert!(count > 40, "only {count} cases");
+    assert!(failed.is_empty(), "{} of {count} cases:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn cpu_engine_agrees_with_diffusers() {
+    pollster::block_on(all_pass(&CpuEngine::new("test")));
+}
+
+#[test]
+fn gpu_engine_agrees_with_diffusers() {
+    pollster::block_on(async {
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        all_pass(&engine).await;
+    });
+}
+
+/// A fault: its name, the fixture, what it does to files or networks, and the kind of case that must notice it.
+struct Fault {
+    name: &'static str,
+    fixture: &'static str,
+    file: fn(&str, &[u8]) -> Option<Vec<u8>>,
+    graph: Option<fn(&mut Graph)>,
+    kind: &'static str,
+}
+
+/// The file with one text put for another, when it is the file meant; the length stays where it must.
+fn replaced(path: &str, wanted: &str, bytes: &[u8], from: &str, to: &str) -> Option<Vec<u8>> {
+    if path != wanted {
+        return None;
+    }
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes());
+    let at = at.unwrap_or_else(|| panic!("{wanted} has no {from:?}"));
+    Some([&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat())
+}
+
+fn each_conv(graph: &mut Graph, change: impl Fn(&mut Shape, &mut Vec<Bind>)) {
+    for step in &mut graph.steps {
+        if let Work::Conv(shape) = &mut step.work {
+            change(shape, &mut step.bind);
+        }
+    }
+}
+
+const FAULTS: [Fault; 12] = [
+    Fault {
+        name: "epsilon of the norms",
+        fixture: "flow",
+        file: |path, bytes| replaced(path, "unet/config.json", bytes, "\"norm_eps\": 1e-05", "\"norm_eps\": 1e-06"),
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "epsilon of the transformers' norms",
+        fixture: "flow",
+        file: |_, _| None,
+        graph: Some(|graph| {
+            for step in &mut graph.steps {
+                if let Work::Call(call) = &mut step.work
+                    && call.kernel.name == "group-norm"
+                    && call.params[28..32] == [0; 4]
+                {
+                    call.params[32..36].copy_from_slice(&1e-5f32.to_le_bytes());
+                }
+            }
+        }),
+        kind: "unet",
+    },
+    Fault {
+        name: "number of heads",
+        fixture: "sd1",
+        file: |path, bytes| {
+            replaced(path, "unet/config.json", bytes, "\"attention_head_dim\": 2", "\"attention_head_dim\": 1")
+        },
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "sines before cosines",
+        fixture: "flow",
+        file: |path, bytes| {
+            replaced(path, "unet/config.json", bytes, "\"flip_sin_to_cos\": true", "\"flip_sin_to_cos\": false")
+        },
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "number of groups",
+        fixture: "flow",
+        file: |path, bytes| {
+            replaced(path, "unet/config.json", bytes, "\"norm_num_groups\": 4", "\"norm_num_groups\": 2")
+        },
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "order of the skips",
+        fixture: "flow",
+        file: |_, _| None,
+        // The skips of equal shape, the other way round.
+        graph: Some(|graph| {
+            let second = |step: &Step| match (&step.work, step.bind.get(1)) {
+                (Work::Conv(_), Some(&Bind::Node(id))) => Some(id),
+                _ => None,
+            };
+            let skips: Vec<usize> = graph.steps.iter().filter_map(second).collect();
+            let same = |a: usize, b: usize| Node { id: 0, ..graph.nodes[a] } == Node { id: 0, ..graph.nodes[b] };
+            let pairs: Vec<(usize, usize)> =
+                skips.windows(2).filter(|two| same(two[0], two[1])).map(|two| (two[0], two[1])).collect();
+            let (a, b) = *pairs.first().expect("two skips of one shape");
+            for step in &mut graph.steps {
+                match step.bind.get_mut(1) {
+                    Some(Bind::Node(id)) if *id == a => *id = b,
+                    Some(Bind::Node(id)) if *id == b => *id = a,
+                    _ => {}
+                }
+            }
+        }),
+        kind: "unet",
+    },
+    Fault {
+        name: "side of the padding",
+        fixture: "sd1",
+        file: |_, _| None,
+        graph: Some(|graph| {
+            each_conv(graph, |shape, _| {
+                if shape.stride == 2 {
+                    shape.padding = [1 - shape.padding[0]; 2];
+                }
+            })
+        }),
+        kind: "vae_encode",
+    },
+    Fault {
+        name: "scaling factor",
+        fixture: "sd1",
+        file: |path, bytes| {
+            replaced(path, "vae/config.json", bytes, "\"scaling_factor\": 0.18215", "\"scaling_factor\": 0.18")
+        },
+        graph: None,
+        kind: "pipeline",
+    },
+    Fault {
+        name: "time off by one",
+        fixture: "sd1",
+        file: |path, bytes| {
+            replaced(path, "scheduler/scheduler_config.json", bytes, "\"steps_offset\": 1", "\"steps_offset\": 0")
+        },
+        graph: None,
+        kind: "pipeline",
+    },
+    Fault {
+        name: "kind of GELU",
+        fixture: "odd",
+        file: |path, bytes| {
+            replaced(
+                path,
+                "text_encoder/config.json",
+                bytes,
+                "\"hidden_act\": \"gelu\"",
+                "\"hidden_act\": \"quick_gelu\"",
+            )
+        },
+        graph: None,
+        kind: "text_encoder",
+    },
+    Fault {
+        name: "values for keys",
+        fixture: "sd1",
+        file: |path, bytes| {
+            if path != "unet/diffusion_pytorch_model.safetensors" {
+                return None;
+            }
+            // The names in the header change places.
+            let mut bytes = bytes.to_vec();
+            let places = |bytes: &[u8], name: &[u8]| -> Vec<usize> {
+                bytes.windows(name.len()).enumerate().filter(|(_, w)| *w == name).map(|(at, _)| at).collect()
+            };
+            let (keys, values) = (places(&bytes, b"attn1.to_k"), places(&bytes, b"attn1.to_v"));
+            assert!(!keys.is_empty() && keys.len() == values.len());
+            keys.into_iter().for_each(|at| bytes[at + 9] = b'v');
+            values.into_iter().for_each(|at| bytes[at + 9] = b'k');
+            Some(bytes)
+        },
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "a gate and its value in the wrong order",
+        fixture: "flow",
+        file: |_, _| None,
+        graph: Some(|graph| {
+            for weight in &mut graph.weights {
+                if let Spec::Packed { parts, columns, .. } = weight
+                    && parts[0].name.ends_with("ff.net.0.proj")
+                {
+                    columns.chunks_exact_mut(8).for_each(|panel| panel.rotate_left(4));
+                }
+            }
+        }),
+        kind: "unet",
+    },
+];
+
+#[test]
+fn planted_faults_are_found() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let control = Ticking::by(Duration::from_millis(2));
+        for fault in FAULTS {
+            let files = fixtures::files(fault.fixture, fault.file);
+            let mut golden = Golden::open(&files, &engine, &control).await.unwrap();
+            golden.tamper = fault.graph;
+            let outcomes = golden.run(|kind| kind == fault.kind).await;
+            let found = outcomes.iter().any(|outcome| !outcome.pass && outcome.max_abs > outcome.limit);
+            assert!(found, "{} was not found: {outcomes:?}", fault.name);
+            // A refusal at load would prove nothing.
+            assert!(outcomes.iter().all(|outcome| outcome.limit > 0.0), "{}: {outcomes:?}", fault.name);
+        }
+    });
+}

@@ -1,0 +1,164 @@
+//! The rows of the neural-network kernels.
+
+use gradus::kernels::nn::{self, Call, half};
+use gradus_cpu::nn::conv::{COLUMNS, Shape};
+use gradus_cpu::nn::norm::Group;
+use gradus_cpu::nn::pointwise::Combination;
+use gradus_cpu::nn::{attention, math::Activation};
+use gradus_cpu::{hash, unit};
+
+use super::twin::Case;
+
+/// Numbers from -1 to 1, as words.
+fn numbers(seed: u32, count: usize) -> Vec<u32> {
+    (0..count as u32).map(|n| (unit(hash(seed ^ hash(n))) * 2.0 - 1.0).to_bits()).collect()
+}
+
+fn case(call: &Call, buffers: Vec<Vec<u32>>) -> Case {
+    let buffers = buffers.into_iter().map(|words| if words.is_empty() { vec![0; 4] } else { words }).collect();
+    Case { kernel: call.kernel, items: call.items, params: call.params.clone(), buffers, stray: 0.0 }
+}
+
+pub fn all() -> Vec<Case> {
+    let mut cases = convolutions();
+    cases.extend(norms());
+    cases.extend(attentions());
+    cases.extend(pointwise());
+    cases
+}
+
+fn convolutions() -> Vec<Case> {
+    let linear = Shape { stride: 1, kernel: [1, 1], rows: 70, source: [70, 1], result: [70, 1], ..Shape::default() };
+    let square = Shape { stride: 1, kernel: [3, 3], padding: [1, 1], ..Shape::default() };
+    let mut shapes: Vec<(Shape, bool)> = Activation::ALL
+        .iter()
+        .zip(0..)
+        .map(|(&kind, activation)| {
+            let width = if kind == Activation::Geglu { 20 } else { 40 };
+            (Shape { panels: 5, width, channels: [20, 0], activation, ..linear }, activation % 2 == 0)
+        })
+        .collect();
+    // Two sources, a row added for each picture; a residual; an odd size behind a doubling; a stride.
+    shapes.push((
+        Shape {
+            rows: 2 * 35,
+            panels: 6,
+            width: 44,
+            source: [5, 7],
+            result: [5, 7],
+            channels: [12, 8],
+            add_rows: 35,
+            ..square
+        },
+        false,
+    ));
+    shapes.push((
+        Shape {
+            rows: 63,
+            panels: 1,
+            width: 4,
+            source: [9, 7],
+            result: [9, 7],
+            channels: [8, 0],
+            upsample: 1,
+            ..square
+        },
+        true,
+    ));
+    shapes.push((
+        Shape {
+            rows: 2 * 20,
+            panels: 9,
+            width: 72,
+            source: [9, 7],
+            result: [5, 4],
+            channels: [4, 4],
+            stride: 2,
+            add_rows: 1,
+            activation: 1,
+            ..square
+        },
+        false,
+    ));
+    let row = |(shape, halves): (Shape, bool)| {
+        let pictures = shape.rows / (shape.result[0] * shape.result[1]);
+        let stored = shape.source.map(|side| (side + shape.upsample) >> shape.upsample);
+        let pixels = pictures * stored[0] * stored[1];
+        let mut weights = numbers(3, shape.panels * (shape.depth() + 1) * COLUMNS);
+        if halves {
+            weights = weights.chunks(2).map(|two| half::pack(f32::from_bits(two[0]), f32::from_bits(two[1]))).collect();
+        }
+        let buffers = vec![
+            numbers(1, pixels * shape.channels[0]),
+            numbers(2, pixels * shape.channels[1]),
+            weights,
+            numbers(4, shape.rows.checked_div(shape.add_rows).unwrap_or(0) * shape.width),
+            numbers(5, shape.rows * shape.width),
+        ];
+        case(&nn::conv(&shape, halves), buffers)
+    };
+    shapes.into_iter().map(row).collect()
+}
+
+fn norms() -> Vec<Case> {
+    let shape = Group { pictures: 2, rows: 77, groups: 3, width: 16, epsilon: 1e-5, ..Group::default() };
+    let groups = [
+        Group { channels: 15, first: 15, widths: [16, 0], silu: true, ..shape },
+        Group { channels: 15, first: 9, widths: [12, 8], ..shape },
+        Group { channels: 192, first: 128, widths: [128, 64], width: 192, groups: 16, epsilon: 1e-6, ..shape },
+    ];
+    let mut cases: Vec<Case> = groups
+        .into_iter()
+        .map(|shape| {
+            let rows = shape.pictures * shape.rows;
+            let buffers = vec![
+                numbers(1, rows * shape.widths[0]),
+                numbers(2, rows * shape.widths[1]),
+                numbers(3, shape.width * 2),
+                numbers(4, rows * shape.width),
+            ];
+            case(&nn::group_norm(&shape), buffers)
+        })
+        .collect();
+    for (channels, width) in [(10, 12), (320, 320)] {
+        let call = nn::layer_norm(9, channels, width, 1e-5);
+        cases.push(case(&call, vec![numbers(1, 9 * width), numbers(2, 2 * width), numbers(3, 9 * width)]));
+    }
+    cases
+}
+
+fn attentions() -> Vec<Case> {
+    let shape = attention::Shape { pictures: 2, heads: 3, size: 8, queries: 21, keys: 21, scale: 0.35, causal: false };
+    let shapes = [
+        shape,
+        attention::Shape { causal: true, size: 32, ..shape },
+        attention::Shape { keys: 77, size: 64, scale: 0.125, ..shape },
+        attention::Shape { heads: 1, size: 160, scale: 0.08, ..shape },
+        attention::Shape { pictures: 1, heads: 1, size: 512, scale: 0.04, ..shape },
+    ];
+    shapes
+        .into_iter()
+        .map(|shape| {
+            let width = shape.heads * shape.size;
+            let queries = shape.pictures * shape.queries * width;
+            let pairs = shape.pictures * shape.keys * width * 2;
+            case(&nn::attention(&shape).unwrap(), vec![numbers(1, queries), numbers(2, pairs), numbers(3, queries)])
+        })
+        .collect()
+}
+
+fn pointwise() -> Vec<Case> {
+    let what = Combination {
+        factors: [0.9, -1.5, 0.0, 2.0, 0.3],
+        periods: [60, 120, 0, 0, 0],
+        pair: 120,
+        pair_factor: 2.5,
+        clip: 1.7,
+    };
+    let sum = vec![numbers(1, 60), numbers(2, 240), vec![], numbers(3, 120), numbers(4, 120), numbers(5, 120)];
+    vec![
+        case(&nn::combine(120, &what), sum),
+        case(&nn::squash(99, 0.25), vec![numbers(1, 99), numbers(2, 99)]),
+        case(&nn::pixels(50, 4, 0.6, 0.5), vec![numbers(1, 200), numbers(2, 50)]),
+    ]
+}
