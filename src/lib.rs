@@ -74,6 +74,7 @@
 //! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value` |
 //! | [`diffusion`] | checkpoints in diffusers' layout | `kernels`, `ports`, `value` |
 //! | [`blocks`] | what an author writes | `kernels`, `ports`, `value`, `ids` |
+//! | [`models`] | checkpoints that handlers use by their address | `blocks`, `diffusion`, `kernels`, `ports`, `value` |
 //! | [`runtime`] | drives queue and workers from the page | `blocks`, `queue`, `wire`, `ports`, `value`, `ids` |
 //! | [`worker`] | drives handlers in a worker | `blocks`, `kernels`, `wire`, `ports`, `value`, `ids` |
 //! | `browser` | the ports over `web_sys` | `ports`, `wire`, `value`, `ids` |
@@ -94,6 +95,8 @@ pub mod ids;
 pub mod imagegen;
 pub mod kernels;
 mod launch;
+#[cfg(feature = "pictures")]
+pub mod models;
 pub mod ports;
 pub mod queue;
 pub mod runtime;

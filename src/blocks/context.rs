@@ -9,6 +9,8 @@ use crate::ids::JobId;
 use crate::kernels::Control;
 #[cfg(feature = "pictures")]
 use crate::kernels::Engine;
+#[cfg(feature = "pictures")]
+use crate::ports::Files;
 use crate::ports::Observer;
 use crate::value::{Error, NoteLevel, Picture, Progress, Time, Value};
 
@@ -44,6 +46,10 @@ pub trait Job {
     /// The engine that the page chose.
     #[cfg(feature = "pictures")]
     fn engine(&self) -> LocalBoxFuture<'_, Result<Rc<dyn Engine>, Error>>;
+
+    /// The files below an address.
+    #[cfg(feature = "pictures")]
+    fn files(&self, address: &str) -> Rc<dyn Files>;
 
     /// A text that was remembered on this machine.
     fn recall(&self, key: &str) -> Option<String>;
@@ -168,6 +174,14 @@ impl Context {
     #[cfg(feature = "pictures")]
     pub async fn engine(&self) -> Result<Rc<dyn Engine>, Error> {
         self.job.engine().await
+    }
+
+    /// The files below an address, such as a model's: `models/scenes` beside the page, or `https://…`. What was read once
+    /// is kept on this machine, in pieces, so that a download goes on where it was cut off.
+    #[cfg(feature = "pictures")]
+    #[must_use]
+    pub fn files(&self, address: &str) -> Rc<dyn Files> {
+        self.job.files(address)
     }
 
     /// The next of this job's random numbers: the same row at each attempt of a job, another for each job.

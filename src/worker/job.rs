@@ -140,6 +140,11 @@ impl Job for WorkerJob {
         .boxed_local()
     }
 
+    #[cfg(feature = "pictures")]
+    fn files(&self, address: &str) -> Rc<dyn crate::ports::Files> {
+        self.inner.ports.engines.files(address)
+    }
+
     fn recall(&self, key: &str) -> Option<String> {
         self.inner.memory.borrow().get(key).cloned()
     }
