@@ -18,9 +18,10 @@ pub mod pipeline;
 pub mod plan;
 pub mod safetensors;
 pub mod sampling;
+mod scaled;
 pub mod schedule;
 pub mod tokenizer;
 pub mod unet;
 pub mod weights;
 
-pub use pipeline::{Pipeline, Request};
+pub use pipeline::{Pipeline, Request, Start};

@@ -12,6 +12,7 @@ use super::noise::Generator;
 use super::plan::Plan;
 use super::safetensors::Tensors;
 use super::sampling::{Sampling, Shape};
+use super::scaled;
 use super::schedule::{Kind, Sampler};
 use super::tokenizer::Tokenizer;
 use super::unet::Unet;
@@ -19,7 +20,7 @@ use super::weights::{Meter, Spec, Weight, load};
 use crate::kernels::nn;
 use crate::kernels::{Buffer, Control, Engine, Recording};
 use crate::ports::{Files, Observer};
-use crate::value::{Error, Picture, Progress};
+use crate::value::{Error, NoteLevel, Picture, Progress};
 
 /// What to make.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +43,19 @@ pub struct Request {
     pub sampler: Option<Kind>,
     /// How many pictures, made together.
     pub pictures: usize,
+    /// What to begin from, instead of noise alone; brought to the size asked for.
+    pub start: Option<Start>,
+}
+
+/// A picture to begin from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// The picture.
+    pub picture: Picture,
+    /// How much of it may change: 0 to 1.
+    pub strength: f32,
+    /// Where it may change: white; without a mask everywhere.
+    pub mask: Option<Picture>,
 }
 
 /// The most characters of a prompt.
@@ -84,6 +98,21 @@ pub struct Pipeline {
     sampler: Config,
     /// What the last picture was made with, for the next of the same size.
     ready: RefCell<Option<Ready>>,
+}
+
+/// Hears nothing: a coder's few weights need no bar.
+struct Silent;
+
+impl Observer for Silent {
+    fn progress(&self, _: Progress) {}
+
+    fn wants_preview(&self) -> bool {
+        false
+    }
+
+    fn preview(&self, _: Picture) {}
+
+    fn note(&self, _: NoteLevel, _: String) {}
 }
 
 /// Plans for one shape.
@@ -210,6 +239,7 @@ impl Pipeline {
             guidance: 4.0,
             sampler: None,
             pictures: 1,
+            start: None,
         }
     }
 
@@ -227,6 +257,9 @@ impl Pipeline {
         }
         if !request.guidance.is_finite() {
             return Err(Error::new("The guidance is no number. Choose one from 0 to 20."));
+        }
+        if request.start.as_ref().is_some_and(|start| !(0.0..=1.0).contains(&start.strength)) {
+            return Err(Error::new("The strength is out of range. Choose a number from 0 to 1."));
         }
         for (name, text) in [("prompt", &request.prompt), ("negative prompt", &request.negative)] {
             if text.chars().count() > PROMPT_CHARS {
@@ -249,7 +282,12 @@ impl Pipeline {
         observer: &dyn Observer,
     ) -> Result<Vec<Picture>, Error> {
         self.check(request)?;
-        let schedule = Sampler::new(&self.sampler, request.sampler)?.schedule(request.steps)?;
+        let sampler = Sampler::new(&self.sampler, request.sampler)?;
+        // As diffusers does: of all steps the last ones, by the strength.
+        let taken = request.start.as_ref().map_or(request.steps, |start| {
+            ((request.steps as f64 * f64::from(start.strength)) as usize).min(request.steps)
+        });
+        let schedule = sampler.schedule_from(request.steps, request.steps - taken)?;
         let scale = self.scale();
         let shape = Shape {
             pictures: request.pictures,
@@ -264,9 +302,25 @@ impl Pipeline {
 
         let mut generator = Generator::new(request.seed);
         let count = shape.pictures * self.unet.in_channels * shape.size[0] * shape.size[1];
+        let latent = match &request.start {
+            None => None,
+            Some(start) => Some(self.encode(start, request, &mut generator, engine, control).await?),
+        };
         let noise = generator.normal(count);
-        let first = ready.sampling.first_latents(&noise, &schedule);
+        let mut first = ready.sampling.first_latents(&noise, &schedule);
+        if let (Some(start), Some(latent), Some(step)) = (&request.start, &latent, schedule.steps.first()) {
+            // A mask at full strength begins from noise alone: what is kept is put back behind each step.
+            if start.mask.is_none() || start.strength < 1.0 {
+                let [of_picture, of_noise] = step.start.map(|factor| factor as f32);
+                let mix = |(x, noise): (&f32, &f32)| of_picture * x + of_noise * noise;
+                first = latent.iter().zip(&noise).map(mix).collect();
+            }
+        }
         ready.sampling.begin(&first, engine, control).await?;
+        if let (Some(latent), Some(mask)) = (&latent, request.start.as_ref().and_then(|start| start.mask.as_ref())) {
+            let mask = scaled::mask(mask, shape.size).repeat(shape.pictures * self.unet.in_channels);
+            ready.sampling.keep([latent, &noise, &mask], engine, control).await?;
+        }
         for (number, step) in schedule.steps.iter().enumerate() {
             let noise = step.noise.then(|| generator.normal(count));
             ready.sampling.step(step, noise.as_deref(), engine, control).await?;
@@ -276,11 +330,48 @@ impl Pipeline {
                 seen.into_iter().next().into_iter().for_each(|picture| observer.preview(picture));
             }
             ready.sampling.advance(step, engine, control).await?;
+            ready.sampling.put_back(schedule.steps.get(number + 1), engine, control).await?;
             observer.progress(Progress::step(done, total));
         }
         let pictures = self.decode(&ready, None, engine, control).await?;
         *self.ready.borrow_mut() = Some(ready);
         Ok(pictures)
+    }
+
+    /// The latent of a picture, once for each picture that is made, multiplied as the network wants it.
+    async fn encode(
+        &self,
+        start: &Start,
+        request: &Request,
+        generator: &mut Generator,
+        engine: &dyn Engine,
+        control: &dyn Control,
+    ) -> Result<Vec<f32>, Error> {
+        let size = [request.height as usize, request.width as usize];
+        let graph = self.autoencoder.encoder(1, size)?;
+        let tensors = Tensors::open(&*self.files, "vae", "diffusion_pytorch_model").await?;
+        let mut meter = Meter::new(&Silent, 1);
+        let weights = load(&graph.weights, &tensors, &*self.files, engine, control, &mut meter).await?;
+        let plan = Plan::new(&graph, engine, &weights, false)?;
+        let [scale, shift] = self.autoencoder.range();
+        let pixels: Vec<f32> = scaled::picture(&start.picture, size).into_iter().map(|x| (x - shift) / scale).collect();
+        let mut recording = Recording::new();
+        plan.write(&mut recording, 0, &pixels)?;
+        engine.run(&recording, control).await?;
+        plan.run(engine, control).await?;
+        let coded = plan.read(engine, 0).await?;
+        let scaling = self.autoencoder.scaling as f32;
+        if self.autoencoder.quick() {
+            return Ok(coded.iter().map(|x| x * scaling).collect::<Vec<_>>().repeat(request.pictures));
+        }
+        // Means, then log variances: a latent is drawn for each picture.
+        let (means, variances) = coded.split_at(coded.len() / 2);
+        let noise = generator.normal(means.len() * request.pictures);
+        let draw = |(n, noise): (usize, &f32)| {
+            let (mean, variance) = (means[n % means.len()], variances[n % means.len()]);
+            (mean + (0.5 * variance.clamp(-30.0, 20.0)).exp() * noise) * scaling
+        };
+        Ok(noise.iter().enumerate().map(draw).collect())
     }
 
     /// Plans for this shape: those of the last picture where they fit.

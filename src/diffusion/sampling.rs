@@ -1,6 +1,6 @@
 //! The loop of a sampler on an engine: the network, then the schedule's sums, step by step; nothing is read back.
 
-use gradus_cpu::nn::pointwise::{Combination, TERMS};
+use gradus_cpu::nn::pointwise::{Behind, Combination, TERMS};
 
 use super::graph::Node;
 use super::plan::{Plan, channels_first, channels_last};
@@ -45,6 +45,8 @@ pub struct Sampling {
     noise: Buffer,
     kept: Vec<Buffer>,
     nothing: Vec<Buffer>,
+    /// What stays of a picture: its latent, the first noise and the mask, where only a part is painted.
+    behind: Option<[Buffer; 3]>,
 }
 
 impl Sampling {
@@ -69,7 +71,19 @@ impl Sampling {
         let kept = (0..KEPT).map(|_| latent()).collect::<Result<_, _>>()?;
         let nothing = (0..TERMS).map(|_| engine.buffer("nothing", 4)).collect::<Result<_, _>>()?;
         let samples = [latent()?, latent()?];
-        Ok(Self { unet: unet.clone(), shape, plan, node, samples, now: 0, prediction, noise: latent()?, kept, nothing })
+        Ok(Self {
+            unet: unet.clone(),
+            shape,
+            plan,
+            node,
+            samples,
+            now: 0,
+            prediction,
+            noise: latent()?,
+            kept,
+            nothing,
+            behind: None,
+        })
     }
 
     /// The shape it was made for.
@@ -109,6 +123,7 @@ impl Sampling {
             return Err(Error::new("The first latent has not the size that the network takes."));
         }
         self.now = 0;
+        self.behind = None;
         let mut recording = Recording::new();
         recording.write(&self.samples[0], &channels_last(&self.node, latent));
         if self.unet.guidance_channels > 0 {
@@ -116,6 +131,49 @@ impl Sampling {
             let one = guidance_embedding(scale, self.unet.guidance_channels);
             self.plan.write(&mut recording, 3, &one.repeat(self.shape.pictures))?;
         }
+        Ok(engine.run(&recording, control).await?)
+    }
+
+    /// Keeps a picture where `mask` is 0, from here on: its latent and the first noise, all channels first.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn keep(
+        &mut self,
+        [latent, noise, mask]: [&[f32]; 3],
+        engine: &dyn Engine,
+        control: &dyn Control,
+    ) -> Result<(), Error> {
+        let mut recording = Recording::new();
+        let mut made = Vec::new();
+        for values in [latent, noise, mask] {
+            let buffer = engine.buffer("kept picture", self.node.rows() * self.node.lanes())?;
+            recording.write(&buffer, &channels_last(&self.node, values));
+            made.push(buffer);
+        }
+        engine.run(&recording, control).await?;
+        self.behind = made.try_into().ok();
+        Ok(())
+    }
+
+    /// Puts back what is kept, with the noise of the step that comes next; without any behind the last.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn put_back(
+        &mut self,
+        next: Option<&Step>,
+        engine: &dyn Engine,
+        control: &dyn Control,
+    ) -> Result<(), Error> {
+        let Some([picture, noise, mask]) = &self.behind else { return Ok(()) };
+        let [of_picture, of_noise] = next.map_or([1.0, 0.0], |step| step.start);
+        let behind = Behind { picture: of_picture as f32, noise: of_noise as f32 };
+        let [from, to] = [&self.samples[self.now], &self.samples[1 - self.now]];
+        let buffers = [from, picture, noise, mask, to].map(Buffer::clone).to_vec();
+        let mut recording = Recording::new();
+        recording.push(nn::blend(self.node.rows() * self.node.lanes(), behind).on(buffers));
+        self.now = 1 - self.now;
         Ok(engine.run(&recording, control).await?)
     }
 

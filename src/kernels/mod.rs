@@ -44,5 +44,6 @@ pub static ALL: &[&Kernel] = &[
     &nn::ATTENTION[3].1,
     &nn::COMBINE,
     &nn::SQUASH,
+    &nn::BLEND,
     &nn::PIXELS,
 ];

@@ -3,7 +3,7 @@
 use gradus::kernels::nn::{self, Call, half};
 use gradus_cpu::nn::conv::{COLUMNS, Shape};
 use gradus_cpu::nn::norm::Group;
-use gradus_cpu::nn::pointwise::Combination;
+use gradus_cpu::nn::pointwise::{Behind, Combination};
 use gradus_cpu::nn::{attention, math::Activation};
 use gradus_cpu::{hash, unit};
 
@@ -158,6 +158,10 @@ fn pointwise() -> Vec<Case> {
     let sum = vec![numbers(1, 60), numbers(2, 240), vec![], numbers(3, 120), numbers(4, 120), numbers(5, 120)];
     vec![
         case(&nn::combine(120, &what), sum),
+        case(
+            &nn::blend(99, Behind { picture: 0.7, noise: -1.2 }),
+            vec![numbers(1, 99), numbers(2, 99), numbers(3, 99), numbers(4, 99), numbers(5, 99)],
+        ),
         case(&nn::squash(99, 0.25), vec![numbers(1, 99), numbers(2, 99)]),
         case(&nn::pixels(50, 4, 0.6, 0.5), vec![numbers(1, 200), numbers(2, 50)]),
     ]

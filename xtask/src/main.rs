@@ -17,6 +17,9 @@ const HELP: &str = "cargo xtask <command>
   dist [--example NAME]               make the static folder dist/ (or examples/NAME/dist/), print its sizes;
                                       NAME may be the path of an app elsewhere, such as ../my-app or ./my-app
   bench                               print one JSON line for each figure
+  golden DIR [--engine cpu|gpu|all]   run the golden folders under DIR: reference results of diffusers
+  generate --model DIR --prompt TEXT [..] -o FILE.png
+                                      make a picture with a checkpoint (without options: tells them)
   soak                                the property tests at 20 times the cases, and the end-to-end tests five times
 ";
 
@@ -36,6 +39,16 @@ fn main() -> ExitCode {
         Some((&"test", suites)) => suites::test(suites),
         Some((&"bench", _)) => bench::bench(),
         Some((&"soak", _)) => suites::soak(),
+        Some((&("golden" | "generate"), _)) => {
+            let mut all = vec!["run", "--quiet", "--package", "gradus-tools", "--"];
+            all.extend_from_slice(&words);
+            let here = std::env::current_dir().map_err(|error| format!("there is no working folder: {error}"));
+            here.and_then(|here| {
+                let mut cargo = run::command("", "cargo", &all);
+                cargo.arg("--").current_dir(here);
+                run::run(cargo)
+            })
+        }
         _ => Err(format!("no such command\n\n{HELP}")),
     };
     match result {

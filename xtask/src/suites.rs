@@ -86,6 +86,8 @@ fn gate(arguments: &[&str]) -> Result<Count, String> {
 fn counted(arguments: &[&str]) -> Result<Count, String> {
     let mut cargo = command("", "cargo", arguments);
     cargo.env("CHROMEDRIVER", "/usr/bin/chromedriver");
+    // WebGPU in software takes its time over the golden folders; the usual limit is 20 seconds.
+    cargo.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     let (succeeded, lines) = tee(cargo)?;
     let mut count = Count::default();
     for line in lines.iter().filter_map(|line| line.trim().strip_prefix("test result: ")) {

@@ -124,7 +124,7 @@ impl Sampler {
     }
 
     /// Lu et al., 2022 (DPM-Solver++, second order, multistep, midpoint).
-    pub(super) fn dpm(&self, steps: usize) -> Schedule {
+    pub(super) fn dpm(&self, steps: usize, start: usize) -> Schedule {
         let all = self.betas.count();
         let mut times: Vec<f64> = match self.spacing {
             Spacing::Linspace => (1..=steps).rev().map(|n| round((all - 1) as f64 * n as f64 / steps as f64)).collect(),
@@ -151,7 +151,7 @@ impl Sampler {
             let h = next_lambda - lambda;
             let whole = -next_alpha * ((-h).exp() - 1.0);
             let mut terms = vec![(Sample, next_sigma / sigma)];
-            if n == 0 || n + 1 == steps {
+            if n <= start || n + 1 == steps {
                 terms.push((now, whole));
             } else {
                 let r = (lambda - level(n - 1).2) / h;
@@ -171,14 +171,16 @@ impl Sampler {
     }
 
     /// Liu et al., 2022 (pseudo linear multistep, without the Runge–Kutta steps).
-    pub(super) fn pndm(&self, steps: usize) -> Schedule {
+    pub(super) fn pndm(&self, steps: usize, start: usize) -> Schedule {
         let last = if self.final_alpha_one { 1.0 } else { self.betas.first() };
         let stride = (self.betas.count() / steps) as f64;
         let mut times = self.times(steps, true);
         // The second time comes twice: the first step is taken again with a better slope.
         times.insert(1, times[1]);
-        let step = |n: usize| {
-            let t = times[n];
+        let step = |place_in_all: usize| {
+            let t = times[place_in_all];
+            // What was kept counts from the first step that is taken.
+            let n = place_in_all.saturating_sub(start);
             let (from, to) = if n == 1 { (t + stride, t) } else { (t, t - stride) };
             let (alpha, next) = (self.betas.alpha(from, last), self.betas.alpha(to, last));
             let denominator = alpha * (1.0 - next).sqrt() + (alpha * (1.0 - alpha) * next).sqrt();

@@ -221,6 +221,14 @@ impl Sampler {
     /// # Errors
     /// When there are none, or more than the sampler can do.
     pub fn schedule(&self, steps: usize) -> Result<Schedule, Error> {
+        self.schedule_from(steps, 0)
+    }
+
+    /// The same without its first `start` steps: what looks back begins anew there (image to image).
+    ///
+    /// # Errors
+    /// When there are none, or more than the sampler can do, or none is left.
+    pub fn schedule_from(&self, steps: usize, start: usize) -> Result<Schedule, Error> {
         let most = match self.kind {
             Kind::Lcm => self.origin_steps.min(self.betas.count()),
             _ => self.betas.count().min(Self::MOST_STEPS),
@@ -230,13 +238,20 @@ impl Sampler {
         if !(least..=most).contains(&steps) {
             return Err(Error::new(format!("This sampler takes {least} to {most} steps, not {steps}.")));
         }
-        Ok(match self.kind {
+        let mut schedule = match self.kind {
             Kind::Euler | Kind::EulerAncestral => self.euler(steps),
             Kind::Ddim => self.ddim(steps),
             Kind::Lcm => self.lcm(steps),
-            Kind::Dpm => self.dpm(steps),
-            Kind::Pndm => self.pndm(steps),
+            Kind::Dpm => self.dpm(steps, start),
+            Kind::Pndm => self.pndm(steps, start),
             Kind::Flow => self.flow(steps),
-        })
+        };
+        if start >= schedule.steps.len() {
+            return Err(Error::new(
+                "The strength is so low that no step would be taken. Choose more of it, or more steps.",
+            ));
+        }
+        schedule.steps.drain(..start);
+        Ok(schedule)
     }
 }

@@ -12,7 +12,7 @@ mod pointwise;
 pub use attention::{ATTENTION, attention};
 pub use conv::{CONV, conv};
 pub use norm::{GROUP_NORM, LAYER_NORM, group_norm, layer_norm};
-pub use pointwise::{COMBINE, PIXELS, SQUASH, combine, pixels, squash};
+pub use pointwise::{BLEND, COMBINE, PIXELS, SQUASH, blend, combine, pixels, squash};
 
 use super::{Buffer, Dispatch, Kernel};
 

@@ -1,4 +1,4 @@
-use gradus_cpu::nn::pointwise::{self, Combination};
+use gradus_cpu::nn::pointwise::{self, Behind, Combination};
 
 use super::{Call, sizes, word};
 use crate::kernels::{Kernel, Tolerance, TwinArgs};
@@ -10,6 +10,10 @@ pub static COMBINE: Kernel = Kernel::new("combine", &[include_str!("combine.wgsl
 /// A soft limit; see [`squash`].
 pub static SQUASH: Kernel = Kernel::new("squash", &[include_str!("squash.wgsl")])
     .twin(squash_twin, Tolerance::Near { absolute: 2e-6, relative: 2e-6 });
+
+/// A picture kept behind a mask; see [`blend`].
+pub static BLEND: Kernel = Kernel::new("blend", &[include_str!("blend.wgsl")])
+    .twin(blend_twin, Tolerance::Near { absolute: 1e-6, relative: 1e-6 });
 
 /// A decoded picture's pixels; see [`pixels`].
 pub static PIXELS: Kernel =
@@ -38,6 +42,12 @@ pub fn pixels(items: usize, width: usize, scale: f32, shift: f32) -> Call {
     Call::new(&PIXELS, items, 20.0, &[word(width), scale.to_bits(), shift.to_bits(), 0])
 }
 
+/// mask · sample + (1 − mask) · (picture and noise) of `items` numbers. Buffers: sample, picture, noise, mask, result.
+#[must_use]
+pub fn blend(items: usize, behind: Behind) -> Call {
+    Call::new(&BLEND, items, 6.0, &[behind.picture.to_bits(), behind.noise.to_bits(), 0, 0])
+}
+
 fn float(size: usize) -> f32 {
     f32::from_bits(word(size))
 }
@@ -54,6 +64,13 @@ fn combine_twin(args: TwinArgs<'_, '_>) {
     };
     let terms: [&[f32]; 5] = [&**a, &**b, &**c, &**d, &**e].map(bytemuck::cast_slice);
     pointwise::combine(args.span, &what, terms, bytemuck::cast_slice_mut(result));
+}
+
+fn blend_twin(args: TwinArgs<'_, '_>) {
+    let (Some([picture, noise]), [a, b, c, d, result]) = (sizes(args.params), args.buffers) else { return };
+    let behind = Behind { picture: float(picture), noise: float(noise) };
+    let terms: [&[f32]; 4] = [&**a, &**b, &**c, &**d].map(bytemuck::cast_slice);
+    pointwise::blend(args.span, behind, terms, bytemuck::cast_slice_mut(result));
 }
 
 fn squash_twin(args: TwinArgs<'_, '_>) {

@@ -44,6 +44,25 @@ pub fn combine(span: Range<u32>, what: &Combination, terms: [&[f32]; TERMS], res
     }
 }
 
+/// What [`blend`] puts behind its mask.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Behind {
+    /// What the picture is multiplied by.
+    pub picture: f32,
+    /// What the noise is multiplied by.
+    pub noise: f32,
+}
+
+/// mask · sample + (1 − mask) · (picture and noise, as `behind` says): where nothing is to be painted, the picture stays.
+pub fn blend(span: Range<u32>, behind: Behind, [sample, picture, noise, mask]: [&[f32]; 4], result: &mut [f32]) {
+    for item in span.start as usize..span.end as usize {
+        let at = |values: &[f32]| values.get(item).copied().unwrap_or(0.0);
+        let kept = behind.picture * at(picture) + behind.noise * at(noise);
+        let Some(to) = result.get_mut(item) else { return };
+        *to = at(mask) * at(sample) + (1.0 - at(mask)) * kept;
+    }
+}
+
 /// tanh(x / limit) · limit: how `AutoencoderTiny` holds its latents.
 pub fn squash(span: Range<u32>, limit: f32, source: &[f32], result: &mut [f32]) {
     let span = span.start as usize..span.end as usize;

@@ -1,0 +1,69 @@
+//! `generate`: a picture with a checkpoint.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Instant;
+
+use gradus::diffusion::Pipeline;
+use gradus::diffusion::schedule::Kind;
+
+use crate::world::{Clock, Folder, Lines, cpu, gpu};
+
+/// Reads the options and makes the picture.
+pub fn run(words: &[&str]) -> Result<(), String> {
+    let value = |key: &str| words.windows(2).find(|pair| pair[0] == key).map(|pair| pair[1]);
+    let need = |key: &str| value(key).ok_or_else(|| format!("{key} is missing.\n\n{}", crate::USAGE));
+    let (model, prompt, out) = (need("--model")?, need("--prompt")?, need("-o")?);
+    let engine = match value("--engine") {
+        None | Some("cpu") => cpu(),
+        Some("gpu") => gpu()?,
+        Some(other) => return Err(format!("There is no engine {other}; there are cpu and gpu.")),
+    };
+    let began = Instant::now();
+    let (control, observer) = (Clock(began), Lines(began));
+    let files = Rc::new(Folder(PathBuf::from(model)));
+    let loaded = pollster::block_on(Pipeline::load(files, &*engine, &control, &observer));
+    let pipeline = loaded.map_err(|error| error.to_string())?;
+    eprintln!("{:7.2} s  loaded on {}", began.elapsed().as_secs_f64(), engine.info().name);
+    let mut request = pipeline.usual_request();
+    prompt.clone_into(&mut request.prompt);
+    value("--negative").unwrap_or_default().clone_into(&mut request.negative);
+    request.seed = number(value("--seed"), request.seed, "--seed")?;
+    request.steps = number(value("--steps"), request.steps, "--steps")?;
+    request.guidance = number(value("--guidance"), request.guidance, "--guidance")?;
+    if let Some(size) = value("--size") {
+        let (width, height) = size.split_once('x').ok_or_else(|| format!("{size} is no size; write 512x512."))?;
+        request.width = number(Some(width), 0, "--size")?;
+        request.height = number(Some(height), 0, "--size")?;
+    }
+    if let Some(name) = value("--scheduler") {
+        let kind = KINDS.iter().find(|(known, _)| *known == name).map(|&(_, kind)| kind);
+        request.sampler = Some(kind.ok_or_else(|| {
+            let known: Vec<&str> = KINDS.iter().map(|(known, _)| *known).collect();
+            format!("There is no scheduler {name}; there are {}.", known.join(", "))
+        })?);
+    }
+    let made = pollster::block_on(pipeline.generate(&request, &*engine, &control, &observer));
+    let pictures = made.map_err(|error| error.to_string())?;
+    eprintln!("{:7.2} s  done", began.elapsed().as_secs_f64());
+    let picture = pictures.first().ok_or("No picture was made.")?;
+    let file = picture.to_png().map_err(|error| error.to_string())?;
+    std::fs::write(out, file).map_err(|error| format!("{out} could not be written: {error}"))
+}
+
+const KINDS: [(&str, Kind); 7] = [
+    ("euler", Kind::Euler),
+    ("euler_a", Kind::EulerAncestral),
+    ("ddim", Kind::Ddim),
+    ("lcm", Kind::Lcm),
+    ("dpm", Kind::Dpm),
+    ("pndm", Kind::Pndm),
+    ("flow", Kind::Flow),
+];
+
+fn number<T: std::str::FromStr>(text: Option<&str>, otherwise: T, key: &str) -> Result<T, String> {
+    match text {
+        None => Ok(otherwise),
+        Some(text) => text.parse().map_err(|_| format!("{key}: {text} is no number that fits.")),
+    }
+}

@@ -1,0 +1,169 @@
+//! Whole pictures, as a visitor asks for them: from words to pixels, against diffusers' own pipelines.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[path = "support/fixtures.rs"]
+mod fixtures;
+mod support;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use gradus::diffusion::json::Json;
+use gradus::diffusion::safetensors::Tensors;
+use gradus::diffusion::schedule::Kind;
+use gradus::diffusion::{Pipeline, Request, Start};
+use gradus::gpu;
+use gradus::kernels::{Engine, cpu::CpuEngine};
+use gradus::ports::Files;
+use gradus::value::Picture;
+use support::Ticking;
+use support::watcher::Watcher;
+
+fn control() -> Ticking {
+    Ticking::by(Duration::from_millis(2))
+}
+
+async fn pipeline(fixture: &str, engine: &dyn Engine) -> (Rc<dyn Files>, Pipeline) {
+    let files: Rc<dyn Files> = Rc::new(fixtures::files(fixture, |_, _| None));
+    let watcher = Watcher::default();
+    let pipeline = Pipeline::load(Rc::clone(&files), engine, &control(), &watcher).await.unwrap();
+    let shares: Vec<f32> = watcher.progress.borrow().iter().filter_map(|p| p.fraction()).collect();
+    assert!(shares.is_sorted() && shares.last() == Some(&1.0), "loading tells how far it is: {shares:?}");
+    (files, pipeline)
+}
+
+/// Channels-first numbers of 0..1 as a picture.
+fn picture(values: &[f32], side: usize) -> Picture {
+    let channels = values.len() / (side * side);
+    let byte =
+        |channel: usize, pixel: usize| (values[channel.min(channels - 1) * side * side + pixel] * 255.0).round() as u8;
+    let rgba = (0..side * side).flat_map(|n| [byte(0, n), byte(1, n), byte(2, n), 255]).collect();
+    Picture::from_rgba(side as u32, side as u32, rgba).unwrap()
+}
+
+async fn as_diffusers(engine: &dyn Engine) {
+    let (files, pipeline) = pipeline("sd1", engine).await;
+    let size = files.size("golden.json").await.unwrap().unwrap();
+    let golden = Json::parse(&files.read("golden.json", 0..size).await.unwrap()).unwrap();
+    let tensors = Tensors::open(&*files, "", "golden").await.unwrap();
+    let wanted = golden.get("pictures").and_then(Json::list).unwrap();
+    assert_eq!(wanted.len(), 4);
+    for wanted in wanted {
+        let text = |key: &str| wanted.get(key).and_then(Json::text).unwrap().to_owned();
+        let number = |key: &str| wanted.get(key).and_then(Json::number).unwrap();
+        let side = number("side") as usize;
+        let mut request = Request {
+            prompt: text("prompt"),
+            negative: text("negative"),
+            width: side as u32,
+            height: side as u32,
+            seed: number("seed") as u64,
+            steps: number("steps") as usize,
+            guidance: number("guidance") as f32,
+            ..pipeline.usual_request()
+        };
+        if wanted.get("image").is_some() {
+            let mask = match wanted.get("mask").and_then(Json::text) {
+                Some(name) => Some(picture(&tensors.read(&*files, name).await.unwrap(), side)),
+                None => None,
+            };
+            let start = picture(&tensors.read(&*files, &text("image")).await.unwrap(), side);
+            request.start = Some(Start { picture: start, strength: number("strength") as f32, mask });
+        }
+        let made = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap();
+        let expected = picture(&tensors.read(&*files, &text("out")).await.unwrap(), side);
+        let apart = made[0].rgba().iter().zip(expected.rgba()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(apart <= 1, "{} of strength {:?}: {apart} apart", text("kind"), wanted.get("strength"));
+    }
+}
+
+#[test]
+fn pictures_of_the_cpu_are_those_of_diffusers() {
+    pollster::block_on(as_diffusers(&CpuEngine::new("test")));
+}
+
+#[test]
+fn pictures_of_the_gpu_are_those_of_diffusers() {
+    pollster::block_on(async {
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        as_diffusers(&engine).await;
+    });
+}
+
+#[test]
+fn a_visitor_sees_it_coming_and_gets_the_same_twice() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let (_, pipeline) = pipeline("flow", &engine).await;
+        let request = Request { prompt: "a red ball".into(), steps: 5, ..pipeline.usual_request() };
+        let watcher = Watcher { curious: true, ..Watcher::default() };
+        let first = pipeline.generate(&request, &engine, &control(), &watcher).await.unwrap();
+        assert_eq!((first[0].width(), first[0].height()), (64, 64));
+        assert_eq!(watcher.previews.borrow().len(), 4, "one behind each step but the last");
+        let shares: Vec<f32> = watcher.progress.borrow().iter().filter_map(|p| p.fraction()).collect();
+        assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
+        // Another size and back: what was made ready is made anew.
+        let wide = Request { width: 104, height: 40, guidance: 1.0, ..request.clone() };
+        let other = pipeline.generate(&wide, &engine, &control(), &Watcher::default()).await.unwrap();
+        assert_eq!((other[0].width(), other[0].height()), (104, 40));
+        let again = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap();
+        assert_eq!(first[0].rgba(), again[0].rgba());
+        // Several together; every sampler of its own kind.
+        let three = Request { pictures: 3, ..request.clone() };
+        let three = pipeline.generate(&three, &engine, &control(), &Watcher::default()).await.unwrap();
+        assert_eq!(three.len(), 3);
+        assert_ne!(three[1].rgba(), three[2].rgba());
+        let euler = Request { sampler: Some(Kind::Euler), ..request.clone() };
+        let euler = pipeline.generate(&euler, &engine, &control(), &Watcher::default()).await.unwrap();
+        assert_ne!(euler[0].rgba(), first[0].rgba());
+    });
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_in_words() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let (_, pipeline) = pipeline("flow", &engine).await;
+        let usual = pipeline.usual_request();
+        let check = |request: Request, words: &str| {
+            let watcher = Watcher::default();
+            let refused = pollster::block_on(pipeline.generate(&request, &engine, &control(), &watcher)).unwrap_err();
+            assert!(refused.message().contains(words), "{refused} has no {words:?}");
+        };
+        check(Request { width: 65, ..usual.clone() }, "multiple of 8");
+        check(Request { height: 0, ..usual.clone() }, "height of 0");
+        check(Request { width: 4096, ..usual.clone() }, "up to 2048");
+        check(Request { steps: 0, ..usual.clone() }, "1 to 1000 steps");
+        check(Request { pictures: 0, ..usual.clone() }, "1 to 16 pictures");
+        check(Request { guidance: f32::NAN, ..usual.clone() }, "no number");
+        check(Request { prompt: "x".repeat(2001), ..usual.clone() }, "2000 characters");
+        let start = Start { picture: picture(&[0.5; 3], 1), strength: 1.5, mask: None };
+        check(Request { start: Some(start.clone()), ..usual.clone() }, "0 to 1");
+        check(Request { start: Some(Start { strength: 0.0, ..start }), ..usual }, "no step would be taken");
+
+        for (path, words) in [("vae/config.json", "vae/config.json"), ("tokenizer/merges.txt", "tokenizer/merges.txt")]
+        {
+            let mut less = gradus::ports::memory::MemoryFiles::default();
+            let all = fixtures::files("flow", |_, _| None);
+            for name in [
+                "unet/config.json",
+                "unet/diffusion_pytorch_model.safetensors",
+                "text_encoder/config.json",
+                "text_encoder/model.safetensors",
+                "vae/config.json",
+                "vae/diffusion_pytorch_model.safetensors",
+                "tokenizer/vocab.json",
+                "tokenizer/merges.txt",
+                "scheduler/scheduler_config.json",
+            ] {
+                if name != path {
+                    let size = all.size(name).await.unwrap().unwrap();
+                    less.insert(name, all.read(name, 0..size).await.unwrap());
+                }
+            }
+            let loaded = Pipeline::load(Rc::new(less), &engine, &control(), &Watcher::default()).await;
+            assert!(loaded.err().unwrap().message().contains(words), "{path}");
+        }
+    });
+}

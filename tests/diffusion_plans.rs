@@ -1,0 +1,151 @@
+//! Models of real sizes without their weights: work, memory and dispatches of their plans, held to what PyTorch counts.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+use gradus::diffusion::autoencoder::Autoencoder;
+use gradus::diffusion::clip::Clip;
+use gradus::diffusion::config::Config;
+use gradus::diffusion::graph::Graph;
+use gradus::diffusion::plan::Cost;
+use gradus::diffusion::unet::Unet;
+use gradus::diffusion::weights::Spec;
+
+fn config(text: &str) -> Config {
+    Config::parse("config.json", text.as_bytes()).unwrap()
+}
+
+/// The UNet of Stable Diffusion with what differs from version to version.
+fn unet(differs: &str) -> Unet {
+    let text = [
+        r#"{"sample_size": 64, "in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
+            "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+            "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+            "layers_per_block": 2, "act_fn": "silu", "norm_eps": 1e-05, "norm_num_groups": 32, "flip_sin_to_cos": true,
+            "freq_shift": 0, "downsample_padding": 1, "mid_block_scale_factor": 1, "#,
+        differs,
+        "}",
+    ]
+    .concat();
+    Unet::new(&config(&text)).unwrap()
+}
+
+/// Numbers of the weights as the checkpoint has them, and how many tensors.
+fn parameters(graph: &Graph) -> (f64, usize) {
+    let (mut numbers, mut tensors) = (0, 0);
+    for weight in &graph.weights {
+        match weight {
+            Spec::Packed { parts, inner, taps, .. } => {
+                for part in parts {
+                    numbers += part.outer * inner * taps + if part.bias { part.outer } else { 0 };
+                    tensors += 1 + usize::from(part.bias);
+                }
+            }
+            Spec::Affine { channels, .. } => {
+                numbers += channels * 2;
+                tensors += 2;
+            }
+        }
+    }
+    (numbers as f64 / 1e6, tensors)
+}
+
+fn report(name: &str, graph: &Graph) -> Cost {
+    let cost = Cost::of(graph);
+    let (millions, tensors) = parameters(graph);
+    println!(
+        "{{\"plan\":\"{name}\",\"gflop\":{:.1},\"dispatches\":{},\"pipelines\":{},\"weights_mib_f16\":{},\
+         \"tensors_mib\":{},\"moved_mib\":{},\"parameters_m\":{millions:.2},\"tensors\":{tensors}}}",
+        cost.operations / 1e9,
+        cost.dispatches,
+        cost.pipelines,
+        cost.weight_bytes >> 21,
+        cost.tensor_bytes >> 20,
+        cost.moved_bytes >> 20,
+    );
+    // Milliseconds at half of a GPU's peak, or at 70 % of what its memory moves, whichever is longer; f32.
+    for (gpu, teraflops, gigabytes) in
+        [("Apple M2", 3.6, 100.0), ("Intel Xe2", 3.9, 136.0), ("RTX 4070", 29.0, 504.0), ("H100", 60.0, 3350.0)]
+    {
+        let compute = cost.operations / (teraflops * 1e12 * 0.5) * 1e3;
+        let memory = cost.moved_bytes as f64 / (gigabytes * 1e9 * 0.7) * 1e3;
+        println!("{{\"plan\":\"{name}\",\"gpu\":\"{gpu}\",\"roofline_ms\":{:.1}}}", compute.max(memory));
+    }
+    cost
+}
+
+fn within(name: &str, got: f64, expected: f64, share: f64) {
+    assert!((got - expected).abs() <= expected * share, "{name}: {got} for {expected}");
+}
+
+#[test]
+fn plans_of_real_models_have_the_work_that_pytorch_counts() {
+    // PyTorch's FlopCounter on diffusers' and transformers' own classes.
+    let sd15 = unet(r#""attention_head_dim": 8, "cross_attention_dim": 768"#).graph(1, [64, 64], 77).unwrap();
+    let turbo =
+        unet(r#""attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024, "use_linear_projection": true"#)
+            .graph(1, [64, 64], 77)
+            .unwrap();
+    let (sd15_cost, turbo_cost) = (report("SD 1.5 UNet", &sd15), report("SD-Turbo UNet", &turbo));
+    within("SD 1.5 UNet", sd15_cost.operations / 1e9, 803.0, 0.02);
+    within("SD-Turbo UNet", turbo_cost.operations / 1e9, 804.0, 0.02);
+    for (name, graph, millions) in [("SD 1.5", &sd15, 859.52), ("SD-Turbo", &turbo, 865.91)] {
+        let (numbers, tensors) = parameters(graph);
+        within(name, numbers, millions, 1e-5);
+        assert_eq!(tensors, 686, "{name}");
+    }
+
+    let kl = config(
+        r#"{"_class_name": "AutoencoderKL", "block_out_channels": [128, 256, 512, 512], "layers_per_block": 2,
+            "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+            "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}"#,
+    );
+    let kl = Autoencoder::new(&kl).unwrap().decoder(1, [64, 64]).unwrap();
+    within("AutoencoderKL", report("AutoencoderKL decoder", &kl).operations / 1e9, 2514.0, 0.02);
+    within("AutoencoderKL", parameters(&kl).0, 49.49, 1e-3);
+    let tiny =
+        Autoencoder::new(&config(r#"{"_class_name": "AutoencoderTiny"}"#)).unwrap().decoder(1, [64, 64]).unwrap();
+    let tiny_cost = report("AutoencoderTiny decoder", &tiny);
+    within("AutoencoderTiny", tiny_cost.operations / 1e9, 141.0, 0.02);
+    assert_eq!(parameters(&tiny).1, 67);
+
+    let clip_l =
+        r#"{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}"#;
+    let clip_h = r#"{"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16,
+                     "hidden_act": "gelu"}"#;
+    let text = |json: &str| Clip::new(&config(json)).unwrap().graph(1).unwrap();
+    within("CLIP-L", report("CLIP-L", &text(clip_l)).operations / 1e9, 13.3, 0.02);
+    let turbo_text = report("OpenCLIP-H", &text(clip_h));
+    within("OpenCLIP-H", turbo_text.operations / 1e9, 45.1, 0.02);
+
+    // One step of SD-Turbo with the tiny decoder: dispatches, and memory with weights as halves.
+    let dispatches = turbo_cost.dispatches + tiny_cost.dispatches;
+    assert!(dispatches <= 500, "{dispatches} dispatches");
+    let weights = (turbo_cost.weight_bytes + tiny_cost.weight_bytes + turbo_text.weight_bytes) / 2;
+    let tensors = turbo_cost.tensor_bytes + tiny_cost.tensor_bytes + turbo_text.tensor_bytes;
+    let gib = (weights + tensors) as f64 / f64::from(1 << 30);
+    println!("{{\"plan\":\"SD-Turbo, one step\",\"dispatches\":{dispatches},\"gib\":{gib:.2}}}");
+    assert!(gib <= 2.6, "{gib} GiB");
+    let pipelines = turbo_cost.pipelines + tiny_cost.pipelines + turbo_text.pipelines;
+    assert!(pipelines <= 25, "{pipelines} pipelines");
+}
+
+#[test]
+fn what_is_not_supported_is_named() {
+    let refused = |json: &str| Unet::new(&config(json)).unwrap_err().to_string();
+    let blocks = r#""down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"], "norm_num_groups": 1"#;
+    let check = |field: &str, value: &str| {
+        let error = refused(&format!("{{{blocks}, \"block_out_channels\": [8], \"{field}\": {value}}}"));
+        assert!(error.contains(field), "{field}: {error}");
+    };
+    check("act_fn", "\"mish\"");
+    check("class_embed_type", "\"timestep\"");
+    check("resnet_time_scale_shift", "\"scale_shift\"");
+    check("dual_cross_attention", "true");
+    check("a_field_of_tomorrow", "3");
+    check("layers_per_block", "[1, 2]");
+    check("attention_head_dim", "3");
+    check("in_channels", "0");
+    check("in_channels", "1e300");
+    let error = refused(r#"{"down_block_types": ["AttnDownBlock2D"], "up_block_types": ["UpBlock2D"]}"#);
+    assert!(error.contains("down_block_types") && error.contains("CrossAttnDownBlock2D"), "{error}");
+}
