@@ -1,0 +1,30 @@
+//! Native commands over the library. Each is a module; the first argument names it.
+
+mod scenes;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+gradus-tools scenes CAPTIONS PICTURES [SIDE]
+    Renders a picture for each line of CAPTIONS (seed, tab, caption; more columns are left alone) and appends it to
+    PICTURES: SIDE × SIDE pixels (128), RGB bytes, rows from the top. Goes on where an earlier run ended.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["scenes", captions, pictures] => scenes::render(captions, pictures, 128),
+        ["scenes", captions, pictures, side] => side
+            .parse()
+            .map_err(|_| format!("The side {side} is no whole number of pixels."))
+            .and_then(|side| scenes::render(captions, pictures, side)),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
