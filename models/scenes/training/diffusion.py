@@ -24,6 +24,7 @@ from diffusers import UNet2DConditionModel
 import captions
 import text
 from autoencoder import LATENT_CHANNELS
+from encode import open_latents
 
 EMPTY = 0.1
 CANONICAL = 0.7
@@ -65,8 +66,12 @@ class Data:
     def __init__(self, state, tokenizer):
         with open(f"{state}/latents.json") as file:
             self.scale = json.load(file)["scaling_factor"]
-        self.latents = np.load(f"{state}/train.latents.npy", mmap_mode="r")
-        rows = captions.read(f"{state}/train.tsv")[: len(self.latents)]
+        self.state = state
+        rows = captions.read(f"{state}/train.tsv")
+        # The scenes of the examination stay unseen, in other words too.
+        exam = {json.dumps(scene) for _, _, scene in captions.read(f"{state}/exam.tsv")}
+        self.allowed = np.array([i for i, (_, _, scene) in enumerate(rows) if json.dumps(scene) not in exam])
+        self.refresh()
         rng = random.Random(11)
         # What was drawn, the canonical words, and two paraphrases.
         kinds = [
@@ -78,10 +83,15 @@ class Data:
         self.ids = torch.stack([text.token_ids(tokenizer, kind) for kind in kinds])
         self.empty = text.token_ids(tokenizer, [""])[0]
 
+    def refresh(self):
+        """The encoding may still be going on."""
+        self.latents = open_latents(self.state)
+        self.count = int(np.searchsorted(self.allowed, len(self.latents)))
+
     def batch(self, rng, count):
-        chosen = rng.integers(0, len(self.latents), count)
-        latents = torch.from_numpy(self.latents[np.sort(chosen)].astype(np.float32)) * self.scale
-        chosen = torch.from_numpy(np.sort(chosen))
+        chosen = self.allowed[rng.integers(0, self.count, count)]
+        latents = torch.from_numpy(self.latents[chosen].astype(np.float32)) * self.scale
+        chosen = torch.from_numpy(chosen)
         kinds = torch.from_numpy(np.where(rng.random(count) < CANONICAL, 1, rng.integers(0, 4, count)))
         ids = self.ids[kinds, chosen].clone()
         ids[torch.from_numpy(rng.random(count) < EMPTY)] = self.empty
@@ -155,6 +165,8 @@ def train(rank, args):
         optimizer.step()
         step, seen, used = step + 1, seen + args.batch * args.processes, state.item()
         losses.append(loss.item())
+        if step % 100 == 0:
+            data.refresh()
         if lead:
             keep = min(0.9995 if done > 0.5 else 0.998, (1 + step) / (10 + step))
             with torch.no_grad():
