@@ -1,6 +1,6 @@
 """A small classifier that reads a picture's attributes; trained on renderings only, it judges what is generated.
 
-    python classifier.py --state STATE --minutes 12       trains; resumes from STATE/classifier.pt
+    python classifier.py --state STATE --steps 1600       trains; resumes from STATE/classifier.pt
 """
 
 import argparse
@@ -95,7 +95,7 @@ def accuracy(answers, truth):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", default="state")
-    parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--steps", type=int, default=1600)
     args = parser.parse_args()
     torch.manual_seed(3)
     torch.set_num_threads(1)
@@ -116,9 +116,9 @@ def main():
         optimizer.load_state_dict(saved["optimizer"])
         step, used = saved["step"], saved["used"]
     rng = np.random.default_rng(step + 3)
-    total, last = args.minutes * 60, time.time()
-    while used < total:
-        done = used / total
+    last = time.time()
+    while step < args.steps:
+        done = step / args.steps
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(1, done)))
         batch, truth = [], []
@@ -134,7 +134,7 @@ def main():
         optimizer.step()
         step, now = step + 1, time.time()
         used, last = used + now - last, now
-        if step % 200 == 0 or used >= total:
+        if step % 200 == 0 or step == args.steps:
             row = {"step": step, "seconds": round(used), "loss": loss.item(), **accuracy(read(model, held_out), held_out_truth)}
             print(json.dumps(row), flush=True)
             with open(f"{args.state}/classifier.jsonl", "a") as curve:

@@ -66,7 +66,7 @@ def main():
         file.write("\n")
     total = 0
     for folder, _, files in os.walk(args.to):
-        total += sum(os.path.getsize(f"{folder}/{name}") for name in files if name.endswith(".safetensors"))
+        total += sum(os.path.getsize(f"{folder}/{name}") for name in files if name.endswith(".safetensors") and not name.startswith("golden"))
     print(f"{total} bytes of weights")
 
 
