@@ -56,6 +56,11 @@
 //! }
 //! ```
 //!
+//! # Apps without pictures
+//!
+//! The engines, the generators, Image and Gallery are the feature `pictures`, which is on unless an app says
+//! `default-features = false`; its visitors then download about a quarter less.
+//!
 //! # The map of this crate
 //!
 //! | module | what lives in it | may name |
@@ -69,6 +74,7 @@
 //! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value` |
 //! | [`diffusion`] | checkpoints in diffusers' layout | `kernels`, `ports`, `value` |
 //! | [`blocks`] | what an author writes | `kernels`, `ports`, `value`, `ids` |
+//! | [`models`] | checkpoints that handlers use by their address | `blocks`, `diffusion`, `kernels`, `ports`, `value` |
 //! | [`runtime`] | drives queue and workers from the page | `blocks`, `queue`, `wire`, `ports`, `value`, `ids` |
 //! | [`worker`] | drives handlers in a worker | `blocks`, `kernels`, `wire`, `ports`, `value`, `ids` |
 //! | `browser` | the ports over `web_sys` | `ports`, `wire`, `value`, `ids` |
@@ -80,12 +86,17 @@
 pub mod blocks;
 #[cfg(target_arch = "wasm32")]
 pub mod browser;
+#[cfg(feature = "pictures")]
 pub mod diffusion;
+#[cfg(feature = "pictures")]
 pub mod gpu;
 pub mod ids;
+#[cfg(feature = "pictures")]
 pub mod imagegen;
 pub mod kernels;
 mod launch;
+#[cfg(feature = "pictures")]
+pub mod models;
 pub mod ports;
 pub mod queue;
 pub mod runtime;
@@ -100,7 +111,8 @@ pub use value::{Error, Picture};
 /// What an app's source needs, in one `use`.
 pub mod prelude {
     pub use crate::blocks::{
-        Blocks, Button, Checkbox, Context, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox, Ui, Variant,
+        Blocks, BrowserState, Button, Checkbox, Context, Dropdown, Event, Gallery, Image, Markdown, Number,
+        ShowProgress, Slider, State, Textbox, Timer, TriggerMode, Ui, Variant,
     };
     pub use crate::value::{Error, Picture, Progress, Value};
 }

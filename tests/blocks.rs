@@ -179,7 +179,7 @@ fn the_signature_decides_where_a_handler_runs() {
     });
     let runs: Vec<Runs> = app.listeners().iter().map(|listener| listener.runs).collect();
     assert_eq!(runs, [Runs::Blocking, Runs::Blocking, Runs::Shared, Runs::Shared, Runs::Blocking]);
-    assert_eq!(app.listeners_of(app.listeners()[0].source, Event::Click).count(), 5);
+    assert_eq!(app.listeners_of(app.listeners()[0].triggers[0].0, Event::Click).count(), 5);
 }
 
 #[test]

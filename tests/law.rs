@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// Which modules a module of `src/` may name, beside itself.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("ids", &[]),
     ("value", &["ids"]),
     ("ports", &["value", "ids"]),
@@ -17,6 +17,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     ("kernels", &["value"]),
     ("gpu", &["kernels", "value"]),
     ("imagegen", &["kernels", "ports", "value"]),
+    ("models", &["blocks", "diffusion", "kernels", "ports", "value"]),
     ("diffusion", &["kernels", "ports", "value"]),
     ("blocks", &["kernels", "ports", "value", "ids"]),
     ("runtime", &["blocks", "queue", "wire", "ports", "value", "ids"]),

@@ -175,12 +175,15 @@ fn a_lost_gpu_is_retried_once() {
     });
     COUNT.set(0);
     world.click("Once");
+    assert_eq!(world.states(), [("waiting", 2)], "another attempt waits for its time");
+    world.advance(Duration::from_secs(1));
     assert_eq!((world.text("Out").as_str(), world.states()), ("made it", vec![("done", 2)]));
     COUNT.set(0);
     world.click("Twice");
+    world.advance(Duration::from_secs(1));
     let last = world.runtime.snapshot().jobs.pop().unwrap();
     assert_eq!((last.state, last.attempt), ("failed", 2));
-    assert!(last.error.unwrap().contains("lost twice"));
+    assert!(last.error.unwrap().contains("tried 2 times"));
     assert_eq!(world.runtime.component(world.find("Out")).status.unwrap().phase, Phase::Failed);
 }
 

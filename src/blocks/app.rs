@@ -1,10 +1,13 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::component::ComponentSpec;
 use super::handler::{ErasedHandler, Runs};
+use super::options::Pace;
 use crate::ids::{ComponentId, LaneId, ListenerId};
+use crate::value::ChainLink;
 
 /// What sets a listener off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +24,31 @@ pub enum Event {
     Release,
     /// The page opened.
     Load,
+    /// A Timer's time is over.
+    Tick,
+}
+
+/// What an event does while an earlier run of its listener has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TriggerMode {
+    /// Nothing.
+    Once,
+    /// Queues another run.
+    Multiple,
+    /// One more run follows, however many events there were, with the inputs as they are then.
+    AlwaysLast,
+}
+
+/// How much of a run its outputs show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ShowProgress {
+    /// Words and a bar.
+    #[default]
+    Full,
+    /// Words.
+    Minimal,
+    /// Nothing but failures.
+    Hidden,
 }
 
 impl Event {
@@ -34,6 +62,7 @@ impl Event {
             Self::Change => "change",
             Self::Release => "release",
             Self::Load => "load",
+            Self::Tick => "tick",
         }
     }
 }
@@ -52,10 +81,24 @@ pub struct ListenerKey {
 pub struct ListenerSpec {
     /// The name over builds.
     pub key: ListenerKey,
-    /// What sets it off; `None` stands for the page.
-    pub source: Option<ComponentId>,
-    /// By which event.
-    pub event: Event,
+    /// What sets it off: components and their events; `None` stands for the page. Empty for a link of a chain.
+    pub triggers: Vec<(Option<ComponentId>, Event)>,
+    /// The listener whose jobs' ends set it off, and which ends.
+    pub after: Option<(ListenerId, ChainLink)>,
+    /// The listeners whose jobs its events cancel.
+    pub cancels: Vec<ListenerId>,
+    /// What an event does while an earlier run has not ended.
+    pub mode: TriggerMode,
+    /// Higher starts first.
+    pub priority: i32,
+    /// How long an attempt may take.
+    pub time_limit: Option<Duration>,
+    /// Attempts after a failure that is nobody's fault.
+    pub retries: u32,
+    /// How events are thinned out.
+    pub pace: Pace,
+    /// What of a run the outputs show.
+    pub show: ShowProgress,
     /// What it reads, in the order of the handler's arguments.
     pub inputs: Vec<ComponentId>,
     /// What it writes, in the order of the handler's results.
@@ -77,6 +120,10 @@ pub struct LaneSpec {
     pub count: Option<NonZeroUsize>,
     /// Whether it was named by a `concurrency_id`.
     pub shared: bool,
+    /// How many jobs may wait in it.
+    pub max_size: Option<usize>,
+    /// Its jobs run at once, beside the lanes.
+    pub beside: bool,
 }
 
 /// How children stand together.
@@ -123,6 +170,7 @@ pub struct App {
     pub(super) lanes: Vec<LaneSpec>,
     pub(super) root: Node,
     pub(super) warnings: Vec<String>,
+    pub(super) most_waiting: Option<usize>,
     pub(super) hash: u64,
 }
 
@@ -157,6 +205,12 @@ impl App {
         &self.root
     }
 
+    /// How many jobs may wait in all lanes together.
+    #[must_use]
+    pub fn max_size(&self) -> Option<usize> {
+        self.most_waiting
+    }
+
     /// What works but may not be what was meant.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
@@ -186,7 +240,7 @@ impl App {
         self.listeners
             .iter()
             .zip(0u32..)
-            .filter(move |(listener, _)| listener.source == source && listener.event == event)
+            .filter(move |(listener, _)| listener.triggers.contains(&(source, event)))
             .map(|(_, index)| ListenerId(index))
     }
 }

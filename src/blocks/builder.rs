@@ -5,9 +5,10 @@ use std::rc::Rc;
 use super::app::{App, BuildErrors, Event, Layout, Node};
 use super::component::{ComponentSpec, Kind};
 use super::components::{Button, Checkbox, Component, Dropdown, Image, Number, Slider, Textbox};
-use super::freeze::{self, Limit, Listening};
+use super::freeze::{self, Limit, Listening, Options};
 use super::handler::Handler;
-use super::wires::{Wire, Wires};
+use super::hidden::Timer;
+use super::wires::{TriggerWire, Wire, Wires};
 use crate::ids::ComponentId;
 
 /// An app as it was described: a name, a page and its listeners.
@@ -38,6 +39,7 @@ pub(super) struct Draft {
     pub(super) children: Vec<Node>,
     pub(super) listeners: Vec<Listening>,
     pub(super) default_limit: Limit,
+    pub(super) most_waiting: Option<usize>,
 }
 
 impl Blocks {
@@ -52,6 +54,7 @@ impl Blocks {
             open: RefCell::new(vec![Vec::new()]),
             listeners: RefCell::default(),
             default_limit: Cell::new(Limit::Default),
+            most_waiting: Cell::new(None),
         };
         describe(&ui);
         Self(Draft {
@@ -61,6 +64,7 @@ impl Blocks {
             children: ui.open.into_inner().into_iter().flatten().collect(),
             listeners: ui.listeners.into_inner(),
             default_limit: ui.default_limit.get(),
+            most_waiting: ui.most_waiting.get(),
         })
     }
 
@@ -80,6 +84,7 @@ pub struct Ui {
     open: RefCell<Vec<Vec<Node>>>,
     listeners: RefCell<Vec<Listening>>,
     default_limit: Cell<Limit>,
+    pub(super) most_waiting: Cell<Option<usize>>,
 }
 
 impl Ui {
@@ -127,16 +132,6 @@ impl Ui {
         self.branch(Layout::Accordion { open: true }, label, inside)
     }
 
-    /// Runs `handler` when the page opens.
-    pub fn load<H, I, O, In, Out, M>(&self, handler: H, inputs: I, outputs: O) -> Listener<'_>
-    where
-        I: Wires<In>,
-        O: Wires<Out>,
-        H: Handler<In, Out, M>,
-    {
-        self.listen(None, Event::Load, Listening::wire(handler, inputs, outputs))
-    }
-
     /// The count of every lane whose listeners give none; 1 unless set, `None` is no limit.
     pub fn default_concurrency_count(&self, count: impl Into<Option<usize>>) {
         self.default_limit.set(count.into().map_or(Limit::None, Limit::Count));
@@ -156,9 +151,8 @@ impl Ui {
         }
     }
 
-    fn listen(&self, source: Option<Wire>, event: Event, mut listening: Listening) -> Listener<'_> {
-        listening.source = source;
-        listening.event = event;
+    pub(super) fn listen(&self, triggers: Vec<(Option<Wire>, Event)>, mut listening: Listening) -> Listener<'_> {
+        listening.triggers = triggers;
         let mut listeners = self.listeners.borrow_mut();
         listeners.push(listening);
         Listener { ui: self, index: listeners.len() - 1 }
@@ -190,7 +184,7 @@ macro_rules! event {
                 O: Wires<Out>,
                 H: Handler<In, Out, M>,
             {
-                self.ui.listen(Some(self.wire()), Event::$event, Listening::wire(handler, inputs, outputs))
+                self.ui.listen(vec![(Some(self.wire()), Event::$event)], Listening::wire(handler, inputs, outputs))
             }
         }
     )+};
@@ -203,6 +197,15 @@ event!("Runs `handler` when the visitor changes the value.", input, Input:
 event!("Runs `handler` when the value changes, whoever changes it.", change, Change:
     Textbox Number Slider Checkbox Dropdown Image);
 event!("Runs `handler` when the visitor lets go.", release, Release: Slider);
+event!("Runs `handler` each time the timer's time is over.", tick, Tick: Timer);
+
+impl<C> Handle<'_, C> {
+    /// An event of this component as one of the triggers of [`Ui::on`].
+    #[must_use]
+    pub fn on(self, event: Event) -> TriggerWire {
+        TriggerWire { wire: self.wire(), event }
+    }
+}
 
 impl<C> Handle<'_, C> {
     pub(super) fn wire(&self) -> Wire {
@@ -217,32 +220,17 @@ pub struct Listener<'u> {
     index: usize,
 }
 
-impl Listener<'_> {
-    /// How many jobs of this listener run at once; 1 unless set, `None` is no limit. Among listeners that share a
-    /// [`concurrency_id`](Self::concurrency_id) the lowest number that is given counts for all.
-    pub fn concurrency_count(self, count: impl Into<Option<usize>>) -> Self {
-        let limit = count.into().map_or(Limit::None, Limit::Count);
-        self.edit(|listening| listening.limit = limit)
+impl<'u> Listener<'u> {
+    pub(super) fn ui(self) -> &'u Ui {
+        self.ui
     }
 
-    /// The same as [`concurrency_count`](Self::concurrency_count), by the name that Gradio gives it today.
-    pub fn concurrency_limit(self, count: impl Into<Option<usize>>) -> Self {
-        self.concurrency_count(count)
+    /// Which app's, and which one.
+    pub(super) fn wire(self) -> (usize, usize) {
+        (self.ui.app, self.index)
     }
 
-    /// Shares one queue and its slots with all listeners of the same id.
-    pub fn concurrency_id(self, id: impl Into<String>) -> Self {
-        let id = id.into();
-        self.edit(|listening| listening.lane = Some(id))
-    }
-
-    /// The name by which the listener is known over builds; the function's own unless set.
-    pub fn api_name(self, name: impl Into<String>) -> Self {
-        let name = name.into();
-        self.edit(|listening| listening.name = name)
-    }
-
-    fn edit(self, change: impl FnOnce(&mut Listening)) -> Self {
+    pub(super) fn edit(self, change: impl FnOnce(&mut Listening)) -> Self {
         if let Some(listening) = self.ui.listeners.borrow_mut().get_mut(self.index) {
             change(listening);
         }
@@ -251,7 +239,7 @@ impl Listener<'_> {
 }
 
 impl Listening {
-    fn wire<H, I, O, In, Out, M>(handler: H, inputs: I, outputs: O) -> Self
+    pub(super) fn wire<H, I, O, In, Out, M>(handler: H, inputs: I, outputs: O) -> Self
     where
         I: Wires<In>,
         O: Wires<Out>,
@@ -261,8 +249,11 @@ impl Listening {
         Self {
             name: freeze::function_name(std::any::type_name::<H>()),
             types: freeze::fnv(&[std::any::type_name::<In>(), std::any::type_name::<Out>()].join(">")),
-            source: None,
-            event: Event::Load,
+            triggers: Vec::new(),
+            after: None,
+            mode: None,
+            cancels: Vec::new(),
+            options: Options::default(),
             inputs: inputs.wires(),
             outputs: outputs.wires(),
             limit: Limit::Default,

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use super::app::Event;
 use crate::value::{Value, decimal};
 
 /// What every component has, whatever its kind; what the page draws it from.
@@ -76,6 +77,18 @@ pub enum Kind {
     },
     /// Text with Markdown's formatting; rendered to nodes, raw HTML is shown as text.
     Markdown,
+    /// A value of a session that is not shown.
+    State,
+    /// A value that the browser keeps over visits, not shown.
+    BrowserState {
+        /// Under this name.
+        key: String,
+    },
+    /// Sets its listeners off again and again while it holds true; not shown.
+    Timer {
+        /// The time between ticks.
+        every: std::time::Duration,
+    },
 }
 
 /// Which numbers are accepted.
@@ -117,7 +130,29 @@ impl Kind {
             Self::Checkbox => "Checkbox",
             Self::Dropdown { .. } => "Dropdown",
             Self::Markdown => "Markdown",
+            Self::State => "State",
+            Self::BrowserState { .. } => "BrowserState",
+            Self::Timer { .. } => "Timer",
         }
+    }
+
+    /// What can happen to it.
+    #[must_use]
+    pub fn events(&self) -> &'static [Event] {
+        match self {
+            Self::Textbox { .. } | Self::Number(_) => &[Event::Submit, Event::Input, Event::Change],
+            Self::Image | Self::Slider(_) => &[Event::Input, Event::Change, Event::Release],
+            Self::Button { .. } => &[Event::Click],
+            Self::Checkbox | Self::Dropdown { .. } => &[Event::Input, Event::Change],
+            Self::Gallery { .. } | Self::Markdown | Self::State | Self::BrowserState { .. } => &[Event::Change],
+            Self::Timer { .. } => &[Event::Tick],
+        }
+    }
+
+    /// Whether it is part of the page that one sees.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !matches!(self, Self::State | Self::BrowserState { .. } | Self::Timer { .. })
     }
 }
 
@@ -138,6 +173,8 @@ impl ComponentSpec {
             Kind::Image => matches!(value, Value::Picture(_) | Value::Null),
             Kind::Gallery { .. } => matches!(value, Value::Gallery(_) | Value::Null),
             Kind::Button { .. } => false,
+            Kind::State | Kind::BrowserState { .. } => true,
+            Kind::Timer { .. } => matches!(value, Value::Bool(_)),
         }
     }
 

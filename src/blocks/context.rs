@@ -6,7 +6,11 @@ use futures_util::future::LocalBoxFuture;
 use super::handler::Outcome;
 use super::payload::Payloads;
 use crate::ids::JobId;
-use crate::kernels::{Control, Engine};
+use crate::kernels::Control;
+#[cfg(feature = "pictures")]
+use crate::kernels::Engine;
+#[cfg(feature = "pictures")]
+use crate::ports::Files;
 use crate::ports::Observer;
 use crate::value::{Error, NoteLevel, Picture, Progress, Time, Value};
 
@@ -40,7 +44,12 @@ pub trait Job {
     fn checkpoint(&self) -> LocalBoxFuture<'_, ()>;
 
     /// The engine that the page chose.
+    #[cfg(feature = "pictures")]
     fn engine(&self) -> LocalBoxFuture<'_, Result<Rc<dyn Engine>, Error>>;
+
+    /// The files below an address.
+    #[cfg(feature = "pictures")]
+    fn files(&self, address: &str) -> Rc<dyn Files>;
 
     /// A text that was remembered on this machine.
     fn recall(&self, key: &str) -> Option<String>;
@@ -115,6 +124,43 @@ impl Context {
         self.job.note(NoteLevel::Warning, text.into());
     }
 
+    /// Tells the visitor that something went well.
+    pub fn success(&self, text: impl Into<String>) {
+        self.job.note(NoteLevel::Success, text.into());
+    }
+
+    /// Tells the visitor that something failed, while the handler goes on.
+    pub fn error(&self, text: impl Into<String>) {
+        self.job.note(NoteLevel::Error, text.into());
+    }
+
+    /// The items one by one, with progress counted in `unit`.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// async fn shout(text: String, ctx: Context) -> String {
+    ///     let words: Vec<&str> = text.split(' ').collect();
+    ///     let mut loud = Vec::new();
+    ///     for word in ctx.track(words, "words") {
+    ///         loud.push(word.to_uppercase());
+    ///         ctx.checkpoint().await;
+    ///     }
+    ///     loud.join(" ")
+    /// }
+    /// ```
+    pub fn track<I>(&self, items: I, unit: &str) -> impl Iterator<Item = I::Item> + use<I>
+    where
+        I: IntoIterator,
+        I::IntoIter: ExactSizeIterator,
+    {
+        let (items, job, unit) = (items.into_iter(), Rc::clone(&self.job), unit.to_owned());
+        let total = items.len() as u64;
+        (0..).zip(items).map(move |(done, item)| {
+            job.progress(Progress::step(done, total).unit(unit.clone()));
+            item
+        })
+    }
+
     /// The one cancel point: lets the worker take its turn, and never resolves once the job was cancelled (the
     /// handler is dropped there). Long computations take it at least every 16 ms; the engines do so by themselves.
     pub async fn checkpoint(&self) {
@@ -125,8 +171,17 @@ impl Context {
     ///
     /// # Errors
     /// When neither can be had.
+    #[cfg(feature = "pictures")]
     pub async fn engine(&self) -> Result<Rc<dyn Engine>, Error> {
         self.job.engine().await
+    }
+
+    /// The files below an address, such as a model's: `models/scenes` beside the page, or `https://…`. What was read once
+    /// is kept on this machine, in pieces, so that a download goes on where it was cut off.
+    #[cfg(feature = "pictures")]
+    #[must_use]
+    pub fn files(&self, address: &str) -> Rc<dyn Files> {
+        self.job.files(address)
     }
 
     /// The next of this job's random numbers: the same row at each attempt of a job, another for each job.

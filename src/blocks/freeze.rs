@@ -3,14 +3,18 @@
 use std::hash::{Hash as _, Hasher};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::time::Duration;
 
-use super::app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node};
+use super::app::{
+    App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node, ShowProgress, TriggerMode,
+};
 use super::builder::Draft;
 use super::component::Kind;
 use super::handler::{ErasedHandler, Runs};
+use super::options::Pace;
 use super::wires::Wire;
-use crate::ids::{ComponentId, LaneId};
-use crate::value::{SortedMap, SortedSet, Value};
+use crate::ids::{ComponentId, LaneId, ListenerId};
+use crate::value::{ChainLink, SortedMap, SortedSet, Value};
 
 /// What an author said about a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +31,48 @@ pub(super) enum Limit {
 pub(super) struct Listening {
     pub(super) name: String,
     pub(super) types: u64,
-    pub(super) source: Option<Wire>,
-    pub(super) event: Event,
+    pub(super) triggers: Vec<(Option<Wire>, Event)>,
+    /// The listener it follows (of which app), and on which ends.
+    pub(super) after: Option<((usize, usize), ChainLink)>,
+    /// The listeners whose jobs it cancels, and of which app.
+    pub(super) cancels: Vec<(usize, usize)>,
+    pub(super) mode: Option<TriggerMode>,
+    pub(super) options: Options,
     pub(super) inputs: Vec<Wire>,
     pub(super) outputs: Vec<Wire>,
     pub(super) limit: Limit,
     pub(super) lane: Option<String>,
     pub(super) runs: Runs,
     pub(super) handler: Rc<ErasedHandler>,
+}
+
+/// What is said of a listener and needs no other to be checked.
+pub(super) struct Options {
+    pub(super) max_size: Option<usize>,
+    pub(super) beside: bool,
+    pub(super) time_limit: Option<Duration>,
+    pub(super) retries: u32,
+    pub(super) priority: i32,
+    pub(super) pace: Pace,
+    pub(super) show: ShowProgress,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (pace, show) = (Pace::default(), ShowProgress::default());
+        Self { max_size: None, beside: false, time_limit: None, retries: 1, priority: 0, pace, show }
+    }
+}
+
+impl Listening {
+    fn mode(&self) -> TriggerMode {
+        let default = match self.triggers.first() {
+            Some((_, Event::Change | Event::Input)) => TriggerMode::AlwaysLast,
+            Some((_, Event::Tick)) => TriggerMode::Once,
+            _ => TriggerMode::Multiple,
+        };
+        self.mode.unwrap_or(default)
+    }
 }
 
 pub(super) fn freeze(mut draft: Draft) -> Result<App, BuildErrors> {
@@ -65,8 +103,19 @@ pub(super) fn freeze(mut draft: Draft) -> Result<App, BuildErrors> {
         .zip(lane_of)
         .map(|((listening, api_name), lane)| ListenerSpec {
             key: ListenerKey { api_name, types: listening.types },
-            source: listening.source.map(|wire| wire.component),
-            event: listening.event,
+            triggers: listening
+                .triggers
+                .iter()
+                .map(|(wire, event)| (wire.map(|wire| wire.component), *event))
+                .collect(),
+            after: listening.after.map(|((_, index), link)| (listener_id(index), link)),
+            cancels: listening.cancels.iter().map(|&(_, index)| listener_id(index)).collect(),
+            mode: listening.mode(),
+            priority: listening.options.priority,
+            time_limit: listening.options.time_limit,
+            retries: listening.options.retries,
+            pace: listening.options.pace,
+            show: listening.options.show,
             inputs: ids(&listening.inputs),
             outputs: ids(&listening.outputs),
             lane,
@@ -76,7 +125,12 @@ pub(super) fn freeze(mut draft: Draft) -> Result<App, BuildErrors> {
         .collect();
     let hash = shape_hash(&draft, &listeners, &lanes);
     let root = Node::Branch { layout: Layout::Column, label: String::new(), children: draft.children };
-    Ok(App { name: draft.name, components: draft.components, listeners, lanes, root, warnings, hash })
+    let (name, components, most_waiting) = (draft.name, draft.components, draft.most_waiting);
+    Ok(App { name, components, listeners, lanes, root, warnings, most_waiting, hash })
+}
+
+fn listener_id(index: usize) -> ListenerId {
+    ListenerId(u32::try_from(index).unwrap_or(u32::MAX))
 }
 
 fn check_tabs(node: &Node, errors: &mut Vec<String>) {
@@ -106,6 +160,11 @@ fn check_components(draft: &Draft, errors: &mut Vec<String>) {
         let name = draft.describe(Some(Wire { app: draft.app, component: ComponentId(id) }));
         let empty = matches!(spec.value, Value::Null) || matches!(&spec.value, Value::Text(text) if text.is_empty());
         match &spec.kind {
+            Kind::Image | Kind::Gallery { .. } if cfg!(not(feature = "pictures")) => {
+                errors.push(format!(
+                    "{name} needs the feature `pictures` of gradus. Take `default-features = false` out of Cargo.toml"
+                ));
+            }
             Kind::Dropdown { choices } if choices.is_empty() => {
                 errors.push(format!("{name} has no choices. Give it some: Dropdown::of([..])"));
             }
@@ -133,10 +192,31 @@ fn check_components(draft: &Draft, errors: &mut Vec<String>) {
 }
 
 fn check_listener(draft: &Draft, listening: &Listening, name: &str, errors: &mut Vec<String>) {
-    let listener =
-        format!("the listener \"{name}\" ({} of {})", listening.event.name(), draft.describe(listening.source));
-    let wires = listening.source.iter().chain(&listening.inputs).chain(&listening.outputs);
-    if wires.clone().any(|wire| wire.app != draft.app) {
+    let listener = match listening.triggers.first() {
+        Some((wire, event)) => format!("the listener \"{name}\" ({} of {})", event.name(), draft.describe(*wire)),
+        None => format!("the listener \"{name}\" (a link of a chain)"),
+    };
+    let sources = listening.triggers.iter().filter_map(|(wire, _)| wire.as_ref());
+    let mut wires = sources.chain(&listening.inputs).chain(&listening.outputs);
+    let others = listening.cancels.iter().chain(listening.after.iter().map(|(wire, _)| wire));
+    if others.into_iter().any(|(app, _)| *app != draft.app) {
+        errors.push(format!("{listener} refers to a listener of another app. Use listeners made with the same `ui`"));
+    }
+    for (wire, event) in &listening.triggers {
+        let kind = wire.and_then(|wire| draft.components.get(wire.component.0 as usize)).map(|spec| &spec.kind);
+        if kind.is_some_and(|kind| !kind.events().contains(event)) {
+            errors.push(format!("{listener} waits for an event that {} does not have", draft.describe(*wire)));
+        }
+    }
+    if listening.options.max_size == Some(0) {
+        errors.push(format!("{listener} has a max_size of 0, so nothing could wait. Give at least 1, or leave it out"));
+    }
+    if listening.options.beside && (listening.lane.is_some() || listening.limit != Limit::Default) {
+        errors.push(format!(
+            "{listener} has queue(false) and runs beside the lanes, so it takes no concurrency_id or count"
+        ));
+    }
+    if wires.any(|wire| wire.app != draft.app) {
         errors
             .push(format!("{listener} is wired to a component of another app. Wire components added by the same `ui`"));
     }
@@ -186,11 +266,13 @@ fn make_lanes(draft: &Draft, names: &[String], warnings: &mut Vec<String>) -> (V
     let mut lane_of_id: SortedMap<&str, LaneId> = SortedMap::default();
     let mut lane_of = Vec::new();
     for (index, listening) in draft.listeners.iter().enumerate() {
+        let (max_size, beside) = (listening.options.max_size, listening.options.beside);
         let next = LaneId(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
         let lane = match &listening.lane {
             None => {
-                let count = count_of(listening.limit, draft.default_limit);
-                lanes.push(LaneSpec { name: unique(&names[index], &mut taken), count, shared: false });
+                let count = if beside { None } else { count_of(listening.limit, draft.default_limit) };
+                let name = unique(&names[index], &mut taken);
+                lanes.push(LaneSpec { name, count, shared: false, max_size, beside });
                 next
             }
             Some(id) => *lane_of_id.get_or_insert_with(id, || {
@@ -198,7 +280,9 @@ fn make_lanes(draft: &Draft, names: &[String], warnings: &mut Vec<String>) -> (V
                 warn_of_differing(draft, names, id, siblings, warnings);
                 let count =
                     shared_count(siblings.iter().map(|&sibling| draft.listeners[sibling].limit), draft.default_limit);
-                lanes.push(LaneSpec { name: id.clone(), count, shared: true });
+                let sizes = siblings.iter().filter_map(|&sibling| draft.listeners[sibling].options.max_size);
+                let max_size = sizes.min();
+                lanes.push(LaneSpec { name: id.clone(), count, shared: true, max_size, beside: false });
                 next
             }),
         };
@@ -273,7 +357,7 @@ fn shape_hash(draft: &Draft, listeners: &[ListenerSpec], lanes: &[LaneSpec]) -> 
         (&spec.kind, &spec.label).hash(&mut hasher);
     }
     for spec in listeners {
-        (&spec.key, spec.source, spec.event, &spec.inputs, &spec.outputs).hash(&mut hasher);
+        (&spec.key, &spec.triggers, spec.after, &spec.inputs, &spec.outputs).hash(&mut hasher);
     }
     hasher.finish()
 }

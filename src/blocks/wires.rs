@@ -2,6 +2,7 @@
 
 use super::builder::Handle;
 use super::components::{Checkbox, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox};
+use super::hidden::{BrowserState, State, Timer};
 use crate::ids::ComponentId;
 use crate::value::Picture;
 
@@ -29,6 +30,7 @@ holds! {
     Checkbox: bool;
     Image: Picture;
     Gallery: Vec<Picture>;
+    Timer: bool;
 }
 
 /// A component as a listener refers to it: which app's, and which one.
@@ -36,6 +38,13 @@ holds! {
 pub struct Wire {
     pub(super) app: usize,
     pub(super) component: ComponentId,
+}
+
+/// One trigger of a listener: an event of a component.
+#[derive(Clone, Copy, Debug)]
+pub struct TriggerWire {
+    pub(super) wire: Wire,
+    pub(super) event: super::app::Event,
 }
 
 /// A handle, a tuple of up to eight handles, or `()`: what a listener reads or writes.
@@ -66,6 +75,9 @@ impl Wired for () {
 }
 
 impl Wires<()> for () {}
+
+impl<T> Holds<T> for State<T> {}
+impl<T> Holds<T> for BrowserState<T> {}
 
 macro_rules! tuples {
     ($($component:ident $held:ident $index:tt),+) => {

@@ -2,9 +2,13 @@
 //!
 //! May name `ports`, `wire`, `value` and `ids`, and `web_sys` and its like. Holds no state of the app.
 
+#[cfg(feature = "pictures")]
+mod files;
 mod time;
 mod workers;
 
+#[cfg(feature = "pictures")]
+pub use files::FetchedFiles;
 pub use time::{BrowserClock, BrowserSpawn, BrowserTimer};
 pub use workers::{BrowserWorkers, PageLink, listen_to_page};
 

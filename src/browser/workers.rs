@@ -22,6 +22,12 @@ extern "C" {
     static GLUE_URL: String;
 }
 
+/// The address that the app's own files are relative to.
+#[cfg(feature = "pictures")]
+pub(super) fn base() -> String {
+    GLUE_URL.with(Clone::clone)
+}
+
 /// Dedicated module workers that run this same module.
 #[derive(Default)]
 pub struct BrowserWorkers {

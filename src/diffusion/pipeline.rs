@@ -184,6 +184,12 @@ impl Pipeline {
         })
     }
 
+    /// The words of a prompt that the tokenizer has only in pieces; see [`Tokenizer::strangers`].
+    #[must_use]
+    pub fn strangers(&self, prompt: &str) -> Vec<String> {
+        self.tokenizer.strangers(prompt)
+    }
+
     /// Pixels of a picture for each of a latent: sides are multiples of it.
     #[must_use]
     pub fn scale(&self) -> u32 {

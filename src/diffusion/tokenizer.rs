@@ -125,6 +125,14 @@ impl Tokenizer {
         ids
     }
 
+    /// The words of a text that the vocabulary has only in pieces: where it is a small one, words that a network has
+    /// never seen.
+    #[must_use]
+    pub fn strangers(&self, text: &str) -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.filter(|word| self.pieces(word).map(|piece| piece.len()).sum::<usize>() > 1).map(str::to_owned).collect()
+    }
+
     /// The token that ends a text.
     #[must_use]
     pub fn end(&self) -> u32 {

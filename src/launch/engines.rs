@@ -5,8 +5,10 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
+use crate::browser::FetchedFiles;
 use crate::gpu;
 use crate::kernels::{Engine, cpu::CpuEngine};
+use crate::ports::Files;
 use crate::value::{EngineInfo, Error};
 use crate::wire::EngineChoice;
 use crate::worker::Engines;
@@ -40,6 +42,10 @@ impl Engines for BrowserEngines {
             Ok(Rc::new(CpuEngine::new(note)) as Rc<dyn Engine>)
         }
         .boxed_local()
+    }
+
+    fn files(&self, address: &str) -> Rc<dyn Files> {
+        Rc::new(FetchedFiles::below(address))
     }
 }
 

@@ -61,6 +61,7 @@ fn snapshot_value(snapshot: &Snapshot) -> JsValue {
             ("session", job.session.as_str().into()),
             ("state", job.state.into()),
             ("position", number(job.position.map(|position| position as f64))),
+            ("after", job.after.map_or(JsValue::NULL, |after| after.to_string().into())),
             ("attempt", job.attempt.into()),
             ("progress", number(job.progress.map(f64::from))),
             ("error", job.error.as_deref().map_or(JsValue::NULL, JsValue::from)),

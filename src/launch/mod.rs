@@ -1,6 +1,9 @@
 //! The composition root of both roles: the only place where ports, engines, worker, runtime and views meet.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "pictures"))]
+mod engines;
+#[cfg(all(target_arch = "wasm32", not(feature = "pictures")))]
+#[path = "no_engines.rs"]
 mod engines;
 #[cfg(target_arch = "wasm32")]
 mod javascript;

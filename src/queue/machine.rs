@@ -1,11 +1,17 @@
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
+use super::config::{ListenerConfig, QueueConfig};
 use super::estimate::Runs;
-use super::lane::{Lane, ListenerConfig, QueueConfig};
-use super::record::{JobState, JobView, Record, Records};
-use super::{Accepted, Cancelled, Effect, End, WorkerEvent};
+use super::fact::{Fact, Kept};
+use super::lane::Lane;
+use super::record::{JobState, JobView, Record, Records, Stopping};
+use super::{Accepted, Cancelled, Effect, End, Fault, Move, Refused, WorkerEvent};
 use crate::ids::{Attempt, JobId, LaneId, ListenerId, SessionId};
-use crate::value::{Error, ErrorKind, Time};
+use crate::value::{SortedMap, Time};
+
+/// When to look again, and at whose time limit, if at any.
+type Alarm = (Time, Option<(JobId, Attempt)>);
 
 /// The queue. See the [module](super) for how to drive it and what it promises.
 ///
@@ -14,30 +20,39 @@ use crate::value::{Error, ErrorKind, Time};
 /// use gradus::queue::{Effect, LaneConfig, ListenerConfig, Queue, QueueConfig};
 /// use gradus::value::Time;
 ///
-/// let mut queue = Queue::new(QueueConfig {
-///     lanes: vec![LaneConfig { name: "gpu_queue".into(), count: std::num::NonZeroUsize::new(1) }],
-///     listeners: vec![ListenerConfig { lane: LaneId(0) }],
-///     history: 200,
-/// });
-/// let first = queue.handle_submit(Time::ZERO, ListenerId(0), SessionId(1));
-/// let second = queue.handle_submit(Time::ZERO, ListenerId(0), SessionId(1));
+/// let lanes = vec![LaneConfig::new("gpu_queue", 1)];
+/// let mut queue = Queue::new(QueueConfig::new(lanes, vec![ListenerConfig::new(LaneId(0))]));
+/// let first = queue.handle_submit(Time::ZERO, ListenerId(0), SessionId(1), 0)?;
+/// let second = queue.handle_submit(Time::ZERO, ListenerId(0), SessionId(1), 0)?;
 /// assert_eq!(queue.poll_effect(), Some(Effect::Start { job: first, attempt: Attempt(1) }));
 /// assert_eq!(queue.poll_effect(), None);
-/// assert_eq!(queue.position(second), Some(2));
+/// assert_eq!(queue.position(second), Some(1));
+/// # Ok::<(), gradus::queue::Refused>(())
 /// ```
 #[derive(Debug)]
 pub struct Queue {
     pub(super) lanes: Vec<Lane>,
-    listeners: Vec<ListenerConfig>,
+    pub(super) listeners: Vec<ListenerConfig>,
     pub(super) runs: Vec<Runs>,
     /// The jobs that have not ended.
     pub(super) records: Records,
-    history: VecDeque<Record>,
-    history_most: usize,
-    effects: VecDeque<Effect>,
-    next_job: u64,
+    pub(super) history: VecDeque<Record>,
+    pub(super) history_most: usize,
+    pub(super) effects: VecDeque<Effect>,
+    pub(super) facts: VecDeque<Fact>,
+    pub(super) next_job: u64,
+    pub(super) max_interrupts: u32,
+    /// Jobs in each slot that is taken.
+    pub(super) slots: SortedMap<u64, usize>,
+    /// When something is to be looked at again, whatever became of it meanwhile.
+    pub(super) alarms: BinaryHeap<Reverse<Alarm>>,
+    max_waiting: Option<usize>,
+    next_slot: u64,
     /// The lane whose turn it is to start.
     turn: usize,
+    now: Time,
+    #[cfg(feature = "faults")]
+    fault: Option<Fault>,
 }
 
 impl Queue {
@@ -52,51 +67,99 @@ impl Queue {
             history: VecDeque::new(),
             history_most: config.history,
             effects: VecDeque::new(),
+            facts: VecDeque::new(),
             next_job: 1,
+            max_interrupts: config.max_interrupts,
+            slots: SortedMap::default(),
+            alarms: BinaryHeap::new(),
+            max_waiting: config.max_waiting,
+            next_slot: 0,
             turn: 0,
+            now: Time::ZERO,
+            #[cfg(feature = "faults")]
+            fault: config.fault,
         }
+    }
+
+    /// Whether this fault was planted; never outside of tests.
+    #[cfg(feature = "faults")]
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[allow(clippy::unused_self, reason = "the same call as under test")]
+    pub(super) const fn has(&self, _: Fault) -> bool {
+        false
     }
 
     // Inputs.
 
-    /// Accepts a job. A job of a listener that does not exist fails at once.
-    pub fn handle_submit(&mut self, now: Time, listener: ListenerId, session: SessionId) -> JobId {
-        let id = JobId(self.next_job);
-        self.next_job += 1;
-        let lane = self.listeners.get(listener.0 as usize).map(|config| config.lane);
-        let mut record = Record {
-            id,
-            listener,
-            lane: lane.unwrap_or(LaneId(0)),
-            session,
-            state: JobState::Waiting,
-            started: false,
-            stopping: false,
-            lost_device: false,
-            attempt: Attempt(1),
-            submitted: now,
-            began: None,
-            ended: None,
-            progress: None,
-            error: None,
-        };
-        match lane.and_then(|lane| self.lanes.get_mut(lane.0 as usize)) {
-            Some(lane) => {
-                lane.waiting.push_back(id);
-                self.records.insert(id, record);
-            }
-            None => {
-                record.ended = Some(now);
-                self.end(record, End::Failed(Error::new("This app has no such listener. Reload the page.")));
+    /// Accepts a job, `raise` above its listener's priority.
+    ///
+    /// # Errors
+    /// [`Refused`] when too many wait already, or there is no such listener.
+    pub fn handle_submit(
+        &mut self,
+        now: Time,
+        listener: ListenerId,
+        session: SessionId,
+        raise: i32,
+    ) -> Result<JobId, Refused> {
+        self.now = now;
+        let config = self.listeners.get(listener.0 as usize).ok_or(Refused::NoListener)?;
+        let lane = self.lanes.get(config.lane.0 as usize).ok_or(Refused::NoListener)?;
+        if !lane.config.beside {
+            let in_lane = lane.config.max_waiting.map(|most| (most, lane.waiting()));
+            let in_all = self.max_waiting.map(|most| (most, self.waiting_in_all()));
+            if let Some((most, waiting)) = [in_lane, in_all].into_iter().flatten().find(|(most, now)| now >= most) {
+                return Err(Refused::Full { waiting, most });
             }
         }
-        id
+        let priority = config.priority.saturating_add(raise);
+        Ok(self.accept(now, listener, session, priority, None))
+    }
+
+    fn waiting_in_all(&self) -> usize {
+        self.lanes.iter().filter(|lane| !lane.config.beside).map(Lane::waiting).sum()
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        now: Time,
+        listener: ListenerId,
+        session: SessionId,
+        priority: i32,
+        after: Option<JobId>,
+    ) -> JobId {
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        let Some(config) = self.listeners.get(listener.0 as usize) else { return job };
+        let kept = Kept::new(job, listener, session, priority, after);
+        self.records.insert(job, Record::new(now, &kept, config.lane));
+        self.facts.push_back(Fact::Accepted { job, listener, session, priority, after });
+        if let Some(batch) = config.batch {
+            self.alarms.push(Reverse((now + batch.wait, None)));
+        }
+        self.line_up(job);
+        job
+    }
+
+    /// Puts a job into its lane's row.
+    pub(super) fn line_up(&mut self, job: JobId) {
+        if let Some(record) = self.records.get(&job)
+            && let Some(lane) = self.lanes.get_mut(record.lane.0 as usize)
+        {
+            lane.row.push(record.stand(), job);
+        }
     }
 
     /// Takes a worker's news of an attempt.
     pub fn handle_worker(&mut self, now: Time, job: JobId, attempt: Attempt, event: WorkerEvent) -> Accepted {
+        self.now = now;
+        let accepts_stale = self.has(Fault::StaleAttemptAccepted);
         let Some(record) = self.records.get_mut(&job) else { return Accepted::Stale };
-        if record.attempt != attempt || !record.started {
+        if (record.attempt != attempt && !accepts_stale) || record.slot.is_none() {
             return Accepted::Stale;
         }
         match event {
@@ -108,6 +171,9 @@ impl Queue {
                 record.state = JobState::Running;
                 if let Some(lane) = self.lanes.get_mut(record.lane.0 as usize) {
                     lane.begin(job);
+                }
+                if let Some(limit) = self.listeners.get(record.listener.0 as usize).and_then(|own| own.time_limit) {
+                    self.alarms.push(Reverse((now + limit, Some((job, attempt)))));
                 }
             }
             WorkerEvent::Progress(share) => {
@@ -125,19 +191,80 @@ impl Queue {
 
     /// Records a cancel.
     pub fn handle_cancel(&mut self, now: Time, job: JobId) -> Cancelled {
+        self.now = now;
+        let frees_at_once = self.has(Fault::SlotFreedOnCancel);
         let Some(record) = self.records.get_mut(&job) else {
             let ended = self.history.iter().any(|record| record.id == job);
             return if ended { Cancelled::TooLate } else { Cancelled::Unknown };
         };
-        if record.started {
-            if !record.stopping {
-                record.stopping = true;
-                self.effects.push_back(Effect::Stop { job, attempt: record.attempt });
+        if record.slot.is_some() {
+            if record.stopping != Some(Stopping::Cancel) {
+                let asked_before = record.stopping.replace(Stopping::Cancel).is_some();
+                self.facts.push_back(Fact::Cancelling { job });
+                if !asked_before {
+                    self.effects.push_back(Effect::Stop { job, attempt: record.attempt });
+                }
+            }
+            if frees_at_once {
+                self.finish(now, job, End::Cancelled);
             }
             return Cancelled::Asked;
         }
         self.finish(now, job, End::Cancelled);
         Cancelled::Now
+    }
+
+    /// Time has passed: ends what took too long, lets those begin again whose time has come.
+    pub fn handle_time(&mut self, now: Time) {
+        self.now = now;
+        while let Some(&Reverse((due, what))) = self.alarms.peek() {
+            if due > now {
+                break;
+            }
+            self.alarms.pop();
+            let Some((job, attempt)) = what else { continue };
+            let Some(record) = self.records.get_mut(&job) else { continue };
+            if record.attempt == attempt && record.began.is_some() && record.stopping.is_none() {
+                record.stopping = Some(Stopping::TimeLimit);
+                self.effects.push_back(Effect::Stop { job, attempt });
+            }
+        }
+    }
+
+    /// When [`Queue::handle_time`] is to be called next; `None` while nothing waits for a time.
+    #[must_use]
+    pub fn next_time(&self) -> Option<Time> {
+        self.alarms.peek().map(|&Reverse((due, _))| due)
+    }
+
+    /// Moves a waiting job; `false` where there is nothing to move.
+    pub fn handle_move(&mut self, job: JobId, to: Move) -> bool {
+        let Some(record) = self.records.get_mut(&job) else { return false };
+        let Some(lane) = self.lanes.get_mut(record.lane.0 as usize) else { return false };
+        let Some(stand) = lane.row.shift(record.stand(), job, to) else { return false };
+        record.priority = stand.priority;
+        self.facts.push_back(Fact::Moved { job, to });
+        true
+    }
+
+    /// Stops a lane from starting jobs, or lets it go on. What runs runs on.
+    pub fn handle_pause(&mut self, lane: LaneId, paused: bool) {
+        if let Some(state) = self.lanes.get_mut(lane.0 as usize)
+            && state.paused != paused
+            && !state.config.beside
+        {
+            state.paused = paused;
+            self.facts.push_back(Fact::Paused { lane, paused });
+        }
+    }
+
+    /// Cancels all jobs of a lane that wait.
+    pub fn handle_cancel_waiting(&mut self, now: Time, lane: LaneId) {
+        let Some(state) = self.lanes.get(lane.0 as usize) else { return };
+        let jobs: Vec<JobId> = state.again.iter().copied().chain(state.row.iter()).collect();
+        for job in jobs {
+            self.handle_cancel(now, job);
+        }
     }
 
     // Outputs.
@@ -149,14 +276,66 @@ impl Queue {
         }
         for step in 0..self.lanes.len() {
             let index = (self.turn + step) % self.lanes.len();
-            if let Some(job) = self.lanes[index].start_next() {
+            if let Some(effect) = self.start_next(index) {
                 self.turn = (index + 1) % self.lanes.len();
-                let record = self.records.get_mut(&job)?;
-                record.started = true;
-                return Some(Effect::Start { job, attempt: record.attempt });
+                return Some(effect);
             }
         }
         None
+    }
+
+    fn start_next(&mut self, index: usize) -> Option<Effect> {
+        let one_too_many = self.has(Fault::LimitOffByOne);
+        let lane = self.lanes.get_mut(index)?;
+        let over = one_too_many && !lane.paused && lane.config.count.is_some_and(|count| lane.taken <= count.get());
+        if !lane.has_free_slot() && !over {
+            return None;
+        }
+        let (records, now) = (&self.records, self.now);
+        let is_due = |job: &JobId| records.get(job).and_then(|record| record.due).is_none_or(|due| due <= now);
+        if let Some(place) = lane.again.iter().position(is_due) {
+            let job = lane.again.remove(place)?;
+            return self.start(index, &[job]);
+        }
+        let first = lane.row.first()?;
+        let listener = self.records.get(&first)?.listener;
+        let Some(batch) = self.listeners.get(listener.0 as usize)?.batch else {
+            lane.row.pop();
+            return self.start(index, &[first]);
+        };
+        let same = |job: &JobId| self.records.get(job).is_some_and(|record| record.listener == listener);
+        let jobs: Vec<JobId> = lane.row.iter().filter(same).take(batch.most.get()).collect();
+        let submitted = self.records.get(&first)?.submitted;
+        if jobs.len() < batch.most.get() && self.now < submitted + batch.wait {
+            return None;
+        }
+        for job in &jobs {
+            let stand = self.records.get(job)?.stand();
+            lane.row.remove(stand, *job);
+        }
+        self.start(index, &jobs)
+    }
+
+    /// Puts jobs into one slot.
+    fn start(&mut self, lane: usize, jobs: &[JobId]) -> Option<Effect> {
+        let slot = self.next_slot;
+        self.next_slot += 1;
+        let lane = self.lanes.get_mut(lane)?;
+        lane.taken += 1;
+        self.slots.insert(slot, jobs.len());
+        let mut attempts = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let record = self.records.get_mut(job)?;
+            record.slot = Some(slot);
+            record.due = None;
+            lane.starting.push_back(*job);
+            self.facts.push_back(Fact::Started { job: *job, attempt: record.attempt });
+            attempts.push((*job, record.attempt));
+        }
+        match attempts[..] {
+            [(job, attempt)] => Some(Effect::Start { job, attempt }),
+            _ => Some(Effect::StartBatch { jobs: attempts }),
+        }
     }
 
     // Getters.
@@ -168,34 +347,50 @@ impl Queue {
         self.records.get(&job).or_else(ended).map(Record::view)
     }
 
-    /// The jobs of a lane that run, in the order in which they began.
-    pub fn running(&self, lane: LaneId) -> impl Iterator<Item = JobId> + '_ {
-        self.lanes.get(lane.0 as usize).into_iter().flat_map(|lane| lane.running.iter().copied())
+    /// All jobs that have not ended, in no order.
+    pub fn jobs(&self) -> impl Iterator<Item = JobView<'_>> {
+        self.records.values().map(Record::view)
     }
 
-    /// The jobs of a lane that wait, next first.
+    /// The jobs of a lane that run, in the order in which they began.
+    pub fn running(&self, lane: LaneId) -> impl Iterator<Item = JobId> + '_ {
+        self.lane(lane).into_iter().flat_map(|lane| lane.running.iter().copied())
+    }
+
+    /// The jobs of a lane that wait, next first: those in a slot, those that begin again, then the row.
     pub fn waiting_jobs(&self, lane: LaneId) -> impl Iterator<Item = JobId> + '_ {
-        let lane = self.lanes.get(lane.0 as usize);
-        lane.into_iter().flat_map(|lane| lane.starting.iter().chain(&lane.waiting).copied())
+        let before = |lane: &'_ Lane| lane.starting.iter().chain(&lane.again).copied().collect::<Vec<_>>();
+        self.lane(lane).into_iter().flat_map(move |lane| before(lane).into_iter().chain(lane.row.iter()))
+    }
+
+    fn lane(&self, lane: LaneId) -> Option<&Lane> {
+        self.lanes.get(lane.0 as usize)
     }
 
     /// How many jobs of a lane wait.
     #[must_use]
     pub fn waiting(&self, lane: LaneId) -> usize {
-        self.lanes.get(lane.0 as usize).map_or(0, |lane| lane.starting.len() + lane.waiting.len())
+        self.lane(lane).map_or(0, |lane| lane.starting.len() + lane.waiting())
     }
 
     /// How many slots of a lane are taken.
     #[must_use]
     pub fn busy(&self, lane: LaneId) -> usize {
-        self.lanes.get(lane.0 as usize).map_or(0, Lane::busy)
+        self.lane(lane).map_or(0, |lane| lane.taken)
     }
 
-    /// The place of a waiting job; 1 is next.
+    /// Whether a lane starts nothing.
+    #[must_use]
+    pub fn is_paused(&self, lane: LaneId) -> bool {
+        self.lane(lane).is_some_and(|lane| lane.paused)
+    }
+
+    /// The place of a job in the row among those of its session and priority; 1 is next. `None` once it has begun.
     #[must_use]
     pub fn position(&self, job: JobId) -> Option<usize> {
         let record = self.records.get(&job)?;
-        self.lanes.get(record.lane.0 as usize)?.position(job)
+        let place = self.lane(record.lane)?.row.place(record.stand(), job)?;
+        Some(place + 1)
     }
 
     /// The jobs that ended last, oldest first.
@@ -203,68 +398,11 @@ impl Queue {
         self.history.iter().map(Record::view)
     }
 
-    // Transitions.
-
-    fn failed(&mut self, now: Time, job: JobId, error: Error) {
-        let Some(record) = self.records.get_mut(&job) else { return };
-        if error.kind() != ErrorKind::DeviceLost || record.stopping {
-            return self.finish(now, job, End::Failed(error));
-        }
-        if record.lost_device {
-            let twice = format!("The GPU was lost twice under this job, so it was given up. {error}");
-            return self.finish(now, job, End::Failed(Error::of(ErrorKind::DeviceLost, twice)));
-        }
-        record.lost_device = true;
-        self.run_again(now, job);
-    }
-
-    /// Starts another attempt in the same slot. A job that had begun goes on being shown as running: back in the row
-    /// it would make everybody's position grow.
-    fn run_again(&mut self, now: Time, job: JobId) {
-        let Some(record) = self.records.get_mut(&job) else { return };
-        if record.stopping {
-            return self.finish(now, job, End::Cancelled);
-        }
-        record.attempt = Attempt(record.attempt.0 + 1);
-        record.progress = None;
-        record.began = None;
-        self.effects.push_back(Effect::Start { job, attempt: record.attempt });
-    }
-
-    fn finish(&mut self, now: Time, job: JobId, end: End) {
-        let Some(mut record) = self.records.remove(&job) else { return };
-        if let Some(lane) = self.lanes.get_mut(record.lane.0 as usize) {
-            if record.started {
-                lane.free(job);
-            } else {
-                lane.leave(job);
-            }
-        }
-        let end = if record.stopping { End::Cancelled } else { end };
-        if let (End::Done, Some(began), Some(runs)) =
-            (&end, record.began, self.runs.get_mut(record.listener.0 as usize))
-        {
-            runs.add(now.since(began));
-        }
-        record.ended = Some(now);
-        self.end(record, end);
-    }
-
-    fn end(&mut self, mut record: Record, end: End) {
-        record.state = match &end {
-            End::Done => JobState::Done,
-            End::Failed(_) => JobState::Failed,
-            End::Cancelled => JobState::Cancelled,
-        };
-        if let End::Failed(error) = &end {
-            record.error = Some(error.clone());
-        }
-        self.effects.push_back(Effect::Ended { job: record.id, end });
-        if self.history.len() >= self.history_most {
-            self.history.pop_front();
-        }
-        if self.history_most > 0 {
-            self.history.push_back(record);
-        }
+    /// How many entries each container has: what must not grow with the number of jobs that ended.
+    #[must_use]
+    pub fn census(&self) -> [usize; 6] {
+        let lanes = self.lanes.iter().map(|lane| lane.waiting() + lane.starting.len() + lane.running.len());
+        let (effects, facts) = (self.effects.len(), self.facts.len());
+        [self.records.len(), self.history.len(), effects, facts, self.slots.len() + self.alarms.len(), lanes.sum()]
     }
 }

@@ -1,30 +1,54 @@
-//! The queue, sans-IO: lanes, slots, jobs, attempts and estimates as a state machine.
+//! The queue, sans-IO: lanes, slots, jobs, attempts, chains and estimates as a state machine.
 //!
-//! PURE. May name `value` and `ids`. Time comes in as an argument; what is to be done comes out as [`Effect`]s.
+//! PURE. May name `value` and `ids`. Time comes in as an argument; what is to be done comes out as [`Effect`]s, what is
+//! to be written down as [`Fact`]s.
 //!
 //! **How to drive it.** After every `handle_*` call, take [`Queue::poll_effect`] until it gives `None`, in order: it
-//! gives first what the call brought about (ends, stops, restarts), then starts, lane by lane in turn, for as long as
-//! a slot is free and work waits.
+//! gives first what the call brought about (ends, chained jobs, stops, restarts), then starts, lane by lane in turn, for
+//! as long as a slot is free and work waits. Then take [`Queue::poll_fact`] until `None` and write those down together;
+//! a start is to be acted on once the facts before it are written. Call [`Queue::handle_time`] at
+//! [`Queue::next_time`].
 //!
-//! **What it promises.**
-//! - `queue` never has more jobs in a lane's slots than its count, and never leaves a slot free while work waits.
+//! **What it promises.** A job that was accepted is stored before its promise resolves. It runs at least once; its
+//! result is recorded at most once for each (job, attempt). Never do more than `concurrency_count` jobs of one
+//! `concurrency_id` run at the same time in the origin, over all its tabs and workers, not even after a cancel, a crash,
+//! a reload or a frozen tab. Every accepted job reaches exactly one end (done, failed, cancelled) or stays visibly
+//! waiting. A recorded cancel wins over a later completion. Order is FIFO inside a session and priority of a lane; a
+//! position grows only when the user reorders. Nothing grows with finished jobs but a history of stated size.
+//!
+//! What of this the state machine keeps by itself, as absences:
+//! - `queue` never has more jobs (a batch is one) in a lane's slots than its count, and never leaves a slot free while
+//!   work waits that may start.
 //! - A slot is never freed by asking for a cancel, only by the news that the work is over.
-//! - Jobs of a lane never start in another order than they were accepted.
+//! - Jobs of one session and priority of a lane never start in another order than they were accepted, unless moved.
+//! - A session's jobs never keep another session's first job of the same priority waiting for more than one start.
 //! - A job never ends twice, and never ends as done once a cancel was recorded.
 //! - News of another attempt than the current one never changes anything.
-//! - A position never grows.
+//! - A position (the place among the jobs of one's own session and priority) never grows, unless moved.
+//! - A chain never stops because a link before it failed or was cancelled, unless its own link says so.
 //! - Nothing ever grows with the number of ended jobs but a history of stated size.
 
+mod config;
+mod ends;
 mod estimate;
+mod fact;
 mod lane;
+mod ledger;
 mod machine;
 mod record;
+mod row;
 
-pub use lane::{LaneConfig, ListenerConfig, QueueConfig};
+pub use config::{Batch, LaneConfig, Link, ListenerConfig, QueueConfig};
+pub use estimate::Runs;
+pub use fact::{Fact, Kept};
+pub use ledger::Ledger;
 pub use machine::Queue;
 pub use record::{JobState, JobView};
+pub use row::Move;
 
-use crate::ids::{Attempt, JobId};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Attempt, JobId, ListenerId};
 use crate::value::Error;
 
 /// What a worker says of an attempt.
@@ -54,6 +78,11 @@ pub enum Effect {
         /// The attempt.
         attempt: Attempt,
     },
+    /// Give these attempts to a worker as one call; they share a slot.
+    StartBatch {
+        /// The jobs and their attempts.
+        jobs: Vec<(JobId, Attempt)>,
+    },
     /// Stop this attempt, and say [`WorkerEvent::Stopped`] when it is over.
     Stop {
         /// The job.
@@ -68,10 +97,19 @@ pub enum Effect {
         /// How.
         end: End,
     },
+    /// The end of a job set this one off, which is accepted.
+    Chained {
+        /// The job that ended.
+        after: JobId,
+        /// The new one.
+        job: JobId,
+        /// Whose run it is.
+        listener: ListenerId,
+    },
 }
 
 /// How a job ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum End {
     /// With a result.
     Done,
@@ -80,6 +118,33 @@ pub enum End {
     /// By a cancel.
     Cancelled,
 }
+
+/// Why a job was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refused {
+    /// As many wait as may.
+    Full {
+        /// So many wait.
+        waiting: usize,
+        /// So many may.
+        most: usize,
+    },
+    /// There is no such listener.
+    NoListener,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full { waiting, most } => {
+                write!(f, "The queue is full: {waiting} wait and {most} may. Try again when one has ended.")
+            }
+            Self::NoListener => f.write_str("This app has no such listener. Reload the page."),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// Whether news were taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,4 +166,21 @@ pub enum Cancelled {
     TooLate,
     /// There is no such job, or its end is longer ago than the history reaches.
     Unknown,
+}
+
+/// Faults that tests plant to see that they find them; without the feature `faults` none can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A lane starts one job more than its count.
+    LimitOffByOne,
+    /// A slot is free as soon as a cancel is asked for.
+    SlotFreedOnCancel,
+    /// News of an earlier attempt count.
+    StaleAttemptAccepted,
+    /// A completion wins over a recorded cancel.
+    DoneOverCancel,
+    /// The history has no end.
+    HistoryGrows,
+    /// A chain stops at a cancel.
+    LostChain,
 }

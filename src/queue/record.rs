@@ -1,5 +1,7 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::fact::Kept;
+use super::row::Stand;
 use crate::ids::{Attempt, JobId, LaneId, ListenerId, SessionId};
 use crate::value::{Error, Time};
 
@@ -18,6 +20,13 @@ pub enum JobState {
     Cancelled,
 }
 
+/// Why an attempt is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopping {
+    Cancel,
+    TimeLimit,
+}
+
 /// All that the queue knows of a job.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -25,14 +34,17 @@ pub(super) struct Record {
     pub(super) listener: ListenerId,
     pub(super) lane: LaneId,
     pub(super) session: SessionId,
+    pub(super) priority: i32,
+    pub(super) after: Option<JobId>,
     pub(super) state: JobState,
-    /// It has a slot.
-    pub(super) started: bool,
-    /// A cancel was recorded.
-    pub(super) stopping: bool,
-    /// The GPU was lost under it before.
-    pub(super) lost_device: bool,
+    /// The slot it has; a batch shares one.
+    pub(super) slot: Option<u64>,
+    pub(super) stopping: Option<Stopping>,
     pub(super) attempt: Attempt,
+    pub(super) retries: u32,
+    pub(super) interrupts: u32,
+    /// Not to be started before.
+    pub(super) due: Option<Time>,
     pub(super) submitted: Time,
     pub(super) began: Option<Time>,
     pub(super) ended: Option<Time>,
@@ -51,14 +63,20 @@ pub struct JobView<'a> {
     pub lane: LaneId,
     /// Who submitted it.
     pub session: SessionId,
+    /// Higher starts first.
+    pub priority: i32,
+    /// The job whose end set it off.
+    pub after: Option<JobId>,
     /// Where it is.
     pub state: JobState,
     /// It waits, but has a slot already: it waits for a worker.
     pub starting: bool,
-    /// A cancel was recorded, and its work is not over.
+    /// It is asked to stop, and its work is not over.
     pub stopping: bool,
     /// Which attempt, from 1.
     pub attempt: Attempt,
+    /// When its next attempt may begin, while it waits for that.
+    pub due: Option<Time>,
     /// The share done, 0 to 1, if its attempt has said.
     pub progress: Option<f32>,
     /// When it was accepted.
@@ -72,16 +90,46 @@ pub struct JobView<'a> {
 }
 
 impl Record {
+    pub(super) fn new(now: Time, kept: &Kept, lane: LaneId) -> Self {
+        Self {
+            id: kept.job,
+            listener: kept.listener,
+            lane,
+            session: kept.session,
+            priority: kept.priority,
+            after: kept.after,
+            state: JobState::Waiting,
+            slot: None,
+            stopping: None,
+            attempt: kept.next_attempt(),
+            retries: kept.retries,
+            interrupts: kept.interrupts,
+            due: None,
+            submitted: now,
+            began: None,
+            ended: None,
+            progress: None,
+            error: None,
+        }
+    }
+
+    pub(super) fn stand(&self) -> Stand {
+        Stand { priority: self.priority, session: self.session }
+    }
+
     pub(super) fn view(&self) -> JobView<'_> {
         JobView {
             id: self.id,
             listener: self.listener,
             lane: self.lane,
             session: self.session,
+            priority: self.priority,
+            after: self.after,
             state: self.state,
-            starting: self.state == JobState::Waiting && self.started,
-            stopping: self.stopping && self.ended.is_none(),
+            starting: self.state == JobState::Waiting && self.slot.is_some(),
+            stopping: self.stopping.is_some() && self.ended.is_none(),
             attempt: self.attempt,
+            due: self.due,
             progress: self.progress,
             submitted: self.submitted,
             began: self.began,
@@ -91,7 +139,8 @@ impl Record {
     }
 }
 
-/// Ids are counted up by the queue itself, so nobody can choose them to collide: one multiplication mixes enough.
+/// Ids are counted up by the queue itself or drawn at random, so nobody can choose them to collide: one multiplication
+/// mixes enough.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct IdHasher(u64);
 

@@ -5,13 +5,16 @@ use std::time::Duration;
 use super::conduct::{JobData, State};
 use super::status;
 use super::view::{ComponentView, EndedView, LaneView, PanelView, Phase, SlotView, Status, WaitingView};
-use crate::blocks::{ComponentSpec, ListenerSpec};
+use crate::blocks::{ListenerSpec, ShowProgress};
 use crate::ids::{ComponentId, JobId, LaneId, ListenerId};
 use crate::queue::{End, JobState, JobView};
 use crate::value::{EngineInfo, tenths};
 
 /// Ended jobs that the panel lists.
 const ENDED_SHOWN: usize = 5;
+
+/// Waiting jobs of a lane whose wait is worked out; behind them a job only has its place.
+const ESTIMATED: usize = 200;
 
 impl State {
     pub(super) fn engine(&self) -> Option<EngineInfo> {
@@ -28,8 +31,19 @@ impl State {
             let job = self.followed(id).or_else(|| slot.active.first().copied())?;
             self.active_status(job)
         };
-        let status = of_active().or_else(|| slot.last.clone());
+        let status = of_active().or_else(|| slot.last.clone()).and_then(|status| self.as_shown(status));
         ComponentView { value: slot.value.clone(), version: slot.version, error: slot.error.clone(), status }
+    }
+
+    /// As much of a status as the job's listener wants to be shown. Failures always are.
+    fn as_shown(&self, mut status: Status) -> Option<Status> {
+        let listener = self.queue.job(status.job).map(|view| view.listener);
+        match listener.and_then(|id| self.app.listener(id)).map(|spec| spec.show) {
+            Some(ShowProgress::Hidden) if status.phase != Phase::Failed => return None,
+            Some(ShowProgress::Minimal) => status.progress = None,
+            _ => {}
+        }
+        Some(status)
     }
 
     /// The job whose partial results an output shows: the first that is running. Were all shown, an output with
@@ -47,8 +61,13 @@ impl State {
         let data = self.jobs.get(&job)?;
         match view.state {
             JobState::Waiting => {
-                let (place, waiting, estimate) = self.place(&view);
-                let text = status::waiting(place, waiting, view.starting, estimate);
+                let text = match view.due.map(|due| due.since(self.now())) {
+                    Some(wait) => format!("attempt {} in {}s", view.attempt.0, tenths(wait)),
+                    None => {
+                        let (place, waiting, estimate) = self.place(&view);
+                        status::waiting(place, waiting, view.starting, estimate)
+                    }
+                };
                 Some(Status { job, phase: Phase::Waiting, text, progress: None })
             }
             JobState::Running => {
@@ -63,7 +82,7 @@ impl State {
     fn place(&self, view: &JobView<'_>) -> (usize, usize, Option<Duration>) {
         let place = self.queue.position(view.id).unwrap_or(1);
         let waiting = self.queue.waiting(view.lane);
-        let estimates = self.queue.estimates(view.lane, self.now(), place);
+        let estimates = self.queue.estimates(view.lane, self.now(), waiting.min(ESTIMATED));
         let estimate = estimates.into_iter().find(|(job, _)| *job == view.id).and_then(|(_, estimate)| estimate);
         (place, waiting, estimate)
     }
@@ -100,7 +119,9 @@ impl State {
         let now = self.now();
         let name = self.app.lanes().get(lane.0 as usize).map_or_else(String::new, |lane| lane.name.clone());
         let mut listeners: Vec<String> = Vec::new();
-        for spec in self.app.listeners().iter().filter(|spec| spec.lane == lane) {
+        let of_lane =
+            || self.app.listeners().iter().zip((0u32..).map(ListenerId)).filter(|(spec, _)| spec.lane == lane);
+        for (spec, _) in of_lane() {
             let called = self.called(spec);
             if !listeners.contains(&called) {
                 listeners.push(called);
@@ -123,14 +144,18 @@ impl State {
             self.queue.estimates(lane, now, rows).into_iter().zip(1..).filter_map(|((job, estimate), position)| {
                 let view = self.queue.job(job)?;
                 let listener = self.called_by_id(view.listener);
-                Some(WaitingView { job, listener, position, estimate, starting: view.starting })
+                let again_in = view.due.map(|due| due.since(now));
+                let (starting, attempt) = (view.starting, view.attempt.0);
+                Some(WaitingView { job, listener, position, estimate, starting, again_in, attempt })
             });
         let waiting: Vec<WaitingView> = waiting.collect();
         LaneView {
             name,
             listeners,
-            count: self.lane_count(lane).map(std::num::NonZeroUsize::get),
-            quiet: self.app.listeners().iter().filter(|spec| spec.lane == lane).all(|spec| spec.source.is_none()),
+            count: self.app.lanes().get(lane.0 as usize).and_then(|lane| lane.count).map(std::num::NonZeroUsize::get),
+            quiet: of_lane().all(|(spec, _)| !self.is_pressed(spec)),
+            paused: self.queue.is_paused(lane),
+            run: of_lane().find_map(|(_, id)| self.queue.runs(id)).and_then(|runs| Some((runs.mean()?, runs.spread()))),
             busy: busy.collect(),
             more: self.queue.waiting(lane).saturating_sub(waiting.len()),
             waiting,
@@ -147,6 +172,7 @@ impl State {
                 _ => Phase::Done,
             },
             took: took(view),
+            retry: self.failed.iter().any(|(job, ..)| *job == view.id),
             error: view.error.map(|error| error.message().to_owned()),
         }
     }
@@ -155,12 +181,31 @@ impl State {
         self.app.listener(listener).map_or_else(String::new, |spec| self.called(spec))
     }
 
-    /// What a listener is called on the page: by what the visitor pressed.
+    /// What a listener is called on the page: by what the visitor pressed, or by what it follows.
     fn called(&self, spec: &ListenerSpec) -> String {
-        match spec.source.and_then(|source| self.app.component(source)) {
-            Some(ComponentSpec { label, .. }) => label.clone(),
-            None => "Page opened".into(),
+        if let Some((before, _)) = spec.after {
+            return format!("after {}", self.called_by_id(before));
         }
+        let source = spec.triggers.first().and_then(|(source, _)| *source);
+        source
+            .and_then(|source| self.app.component(source))
+            .map_or_else(|| "Page opened".into(), |spec| spec.label.clone())
+    }
+
+    /// Whether the visitor sets it off, and not the page by itself.
+    fn is_pressed(&self, spec: &ListenerSpec) -> bool {
+        let shown = |source: Option<ComponentId>| {
+            source.and_then(|id| self.app.component(id)).is_some_and(|spec| spec.kind.is_shown())
+        };
+        spec.triggers.iter().any(|(source, _)| shown(*source))
+    }
+
+    pub(super) fn census(&self) -> Vec<usize> {
+        let active = self.slots.iter().map(|slot| slot.active.len()).sum();
+        let mut all = self.queue.census().to_vec();
+        all.extend([self.jobs.len(), self.failed.len(), self.later.len(), self.toasts.len(), active]);
+        all.extend([self.pending.iter().map(|pending| pending.jobs).sum(), self.pool.census()]);
+        all
     }
 }
 

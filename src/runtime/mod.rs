@@ -4,18 +4,23 @@
 //! out as the plain data of [`view`]; nothing here draws.
 
 mod conduct;
+mod follow;
+mod hear;
+mod keep;
 mod look;
 mod pool;
 mod snapshot;
 mod status;
 pub mod view;
+mod visitor;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::blocks::{App, Event};
-use crate::ids::{ComponentId, JobId, SessionId};
+use crate::ids::{ComponentId, JobId, LaneId, ListenerId, SessionId};
 use crate::ports::{Clock, Spawn, Store, Timer, WorkerListener, Workers};
+pub use crate::queue::Move;
 use crate::value::{EngineInfo, Value};
 use crate::wire::{EngineChoice, ToWorker};
 use conduct::State;
@@ -84,10 +89,7 @@ impl Runtime {
 
     /// The page is open: starts the worker and sets off the `load` listeners.
     pub fn open(&self) {
-        self.with(|state| {
-            state.warm_up();
-            state.fire(None, Event::Load);
-        });
+        self.with(State::open);
     }
 
     /// The app it conducts.
@@ -110,6 +112,37 @@ impl Runtime {
     /// The visitor cancels a job; one that has ended stays as it is.
     pub fn cancel(&self, job: JobId) {
         self.with(|state| state.cancel(job));
+    }
+
+    /// The visitor cancels all jobs of a lane that wait.
+    pub fn cancel_waiting(&self, lane: LaneId) {
+        self.with(|state| state.cancel_waiting(lane));
+    }
+
+    /// The visitor stops a lane from starting jobs, or lets it go on.
+    pub fn pause(&self, lane: LaneId, paused: bool) {
+        self.with(|state| state.pause(lane, paused));
+    }
+
+    /// The visitor moves a waiting job.
+    pub fn move_job(&self, job: JobId, to: Move) {
+        self.with(|state| state.move_job(job, to));
+    }
+
+    /// The visitor runs a failed job again, with the same inputs.
+    pub fn retry(&self, job: JobId) {
+        self.with(|state| state.retry(job));
+    }
+
+    /// An event that was refused because the queue was full is tried again as soon as a job has ended.
+    pub fn retry_when_free(&self, listener: ListenerId) {
+        self.with(|state| state.retry_when_free(listener));
+    }
+
+    /// How many entries each container has: what must not grow with the number of jobs that ended.
+    #[must_use]
+    pub fn census(&self) -> Vec<usize> {
+        self.state.borrow().census()
     }
 
     /// Calls `listener` when something changed since the last [`Runtime::take_changes`]; once, until they are taken.

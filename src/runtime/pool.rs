@@ -195,6 +195,11 @@ impl Pool {
         state.jobs.into_iter().collect()
     }
 
+    /// Jobs that it holds, in workers and before them.
+    pub(super) fn census(&self) -> usize {
+        self.backlog.len() + self.workers.values().map(|state| state.jobs.len() + state.outbox.len()).sum::<usize>()
+    }
+
     /// Gives the jobs of the backlog another chance, after a worker ended.
     pub(super) fn refill(&mut self) {
         self.hand_out();

@@ -3,6 +3,7 @@
 use super::conduct::State;
 use crate::ids::{JobId, LaneId};
 use crate::queue::{JobState, JobView};
+use crate::value::SortedMap;
 
 /// All lanes and all jobs that have not ended, with the last 200 that have.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,8 @@ pub struct JobSnapshot {
     pub state: &'static str,
     /// Its place among those that wait, 1 is next; `None` when it does not wait.
     pub position: Option<usize>,
+    /// The job whose end set it off.
+    pub after: Option<JobId>,
     /// Which attempt, from 1.
     pub attempt: u32,
     /// The share done, 0 to 1, where it is known.
@@ -61,7 +64,17 @@ impl State {
         let mut jobs: Vec<JobSnapshot> = self.queue.history().map(|view| self.job_snapshot(&view, None)).collect();
         for lane in &lanes {
             let running = lane.running.iter().map(|&job| (job, None));
-            let waiting = lane.waiting.iter().copied().zip((1..).map(Some));
+            // Counted here by session and priority: asking for each place would be quadratic.
+            let mut places = SortedMap::default();
+            let waiting = lane.waiting.iter().map(|&job| {
+                let view = self.queue.job(job).filter(|view| !view.starting && view.due.is_none());
+                let place = view.map(|view| {
+                    let place = places.get_or_insert_with((view.session, view.priority), || 0usize);
+                    *place += 1;
+                    *place
+                });
+                (job, place)
+            });
             let views = running.chain(waiting).filter_map(|(job, place)| Some((self.queue.job(job)?, place)));
             jobs.extend(views.map(|(view, place)| self.job_snapshot(&view, place)));
         }
@@ -85,6 +98,7 @@ impl State {
                 JobState::Cancelled => "cancelled",
             },
             position,
+            after: view.after,
             attempt: view.attempt.0,
             progress: view.progress,
             error: view.error.map(|error| error.message().to_owned()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ids::{ComponentId, JobId};
+use crate::ids::{ComponentId, JobId, ListenerId};
 use crate::value::{EngineInfo, NoteLevel, Picture, Value};
 
 /// A component as it is now.
@@ -81,6 +81,10 @@ pub struct LaneView {
     pub waiting: Vec<WaitingView>,
     /// How many more wait.
     pub more: usize,
+    /// It starts nothing.
+    pub paused: bool,
+    /// What a run of its listeners takes and how much that varies, where that is known.
+    pub run: Option<(Duration, Option<Duration>)>,
 }
 
 /// A job in a slot.
@@ -117,6 +121,10 @@ pub struct WaitingView {
     pub estimate: Option<Duration>,
     /// It has a slot and waits for a worker.
     pub starting: bool,
+    /// It failed by nobody's fault and begins again in so long.
+    pub again_in: Option<Duration>,
+    /// Which attempt comes next, from 1.
+    pub attempt: u32,
 }
 
 /// A job that ended.
@@ -130,6 +138,8 @@ pub struct EndedView {
     pub phase: Phase,
     /// How long it ran; zero when it never began.
     pub took: Duration,
+    /// It failed, and can be run again.
+    pub retry: bool,
     /// The error's message of a failed one.
     pub error: Option<String>,
 }
@@ -141,6 +151,16 @@ pub struct Toast {
     pub level: NoteLevel,
     /// The words.
     pub text: String,
+    /// The listener whose event was refused for want of room, and can be tried again.
+    pub retry: Option<ListenerId>,
+}
+
+impl Toast {
+    /// A message with nothing to press.
+    #[must_use]
+    pub fn new(level: NoteLevel, text: String) -> Self {
+        Self { level, text, retry: None }
+    }
 }
 
 /// What changed since the last look.

@@ -5,12 +5,28 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorKind {
     /// Shown to the visitor as it is.
     Message,
-    /// The GPU was lost under the job; it is retried once.
+    /// The GPU was lost under the job.
     DeviceLost,
     /// The handler panicked.
     Panic,
     /// The job was cancelled.
     Cancelled,
+    /// It took longer than its time limit.
+    Timeout,
+    /// There was not enough memory for it just then.
+    OutOfMemory,
+    /// Its worker broke, by nobody's fault that is known.
+    WorkerDied,
+    /// The page went away while it ran.
+    Interrupted,
+}
+
+impl ErrorKind {
+    /// Whether another attempt may well succeed.
+    #[must_use]
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::DeviceLost | Self::OutOfMemory | Self::WorkerDied)
+    }
 }
 
 /// Why a handler gave no result: a message for the visitor, saying what happened and what to do.

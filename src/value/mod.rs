@@ -13,7 +13,7 @@ mod words;
 pub use engine::{EngineInfo, EngineKind};
 pub use error::{Error, ErrorKind};
 pub use picture::{Picture, PictureError, add_texts};
-pub use progress::{NoteLevel, Progress};
+pub use progress::{ChainLink, NoteLevel, Progress};
 pub use sorted::{SortedMap, SortedSet};
 pub use time::Time;
 pub use words::{decimal, tenths};

@@ -19,20 +19,28 @@ pub struct Progress {
     pub unit: String,
     /// What is being done, in a few words; may be empty.
     pub description: String,
+    /// The longer work that this is a part of.
+    pub outer: Option<Box<Progress>>,
 }
 
 impl Progress {
     /// `done` of `total` steps.
     #[must_use]
     pub fn step(done: u64, total: u64) -> Self {
-        Self { steps: Some((done.min(total), total)), share: None, unit: "steps".into(), description: String::new() }
+        Self {
+            steps: Some((done.min(total), total)),
+            share: None,
+            unit: "steps".into(),
+            description: String::new(),
+            outer: None,
+        }
     }
 
     /// A share from 0 to 1; what is outside is brought to the nearer end, NaN to 0.
     #[must_use]
     pub fn fraction_of(share: f32) -> Self {
         let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
-        Self { steps: None, share: Some(share), unit: String::new(), description: String::new() }
+        Self { steps: None, share: Some(share), unit: String::new(), description: String::new(), outer: None }
     }
 
     /// Names what a step is, in the plural.
@@ -49,24 +57,61 @@ impl Progress {
         self
     }
 
-    /// The share done, 0 to 1; `None` for zero steps in all.
+    /// Makes this the current step of a longer work.
+    ///
+    /// ```
+    /// use gradus::value::Progress;
+    /// let both = Progress::step(5, 10).inside(Progress::step(1, 2).unit("images"));
+    /// assert_eq!(both.label(), "1/2 images / 5/10 steps");
+    /// assert_eq!(both.fraction(), Some(0.75));
+    /// ```
+    #[must_use]
+    pub fn inside(mut self, outer: Self) -> Self {
+        self.outer = Some(Box::new(outer));
+        self
+    }
+
+    /// The share done of all, 0 to 1; `None` for zero steps in all.
     #[must_use]
     pub fn fraction(&self) -> Option<f32> {
-        match (self.steps, self.share) {
+        let own = match (self.steps, self.share) {
             (Some((done, total)), _) => (total > 0).then(|| done as f32 / total as f32),
             (None, share) => share,
+        };
+        match self.outer.as_deref() {
+            None => own,
+            Some(outer) => {
+                let step = outer.steps.map_or(0.0, |(done, total)| if done < total { 1.0 / total as f32 } else { 0.0 });
+                outer.fraction().map(|before| before + own.unwrap_or(0.0) * step)
+            }
         }
     }
 
     /// The words Gradio users know: "3/20 steps", or a percentage.
     #[must_use]
     pub fn label(&self) -> String {
+        let own = self.own_label();
+        self.outer.as_deref().map_or_else(|| own.clone(), |outer| format!("{} / {own}", outer.label()))
+    }
+
+    fn own_label(&self) -> String {
         match (self.steps, self.share) {
             (Some((done, total)), _) => format!("{done}/{total} {}", self.unit).trim_end().to_owned(),
             (None, Some(share)) => format!("{}%", (share * 100.0).round() as u32),
             (None, None) => String::new(),
         }
     }
+}
+
+/// What sets the next link of a chain off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChainLink {
+    /// Any end: done, failed or cancelled.
+    Then,
+    /// Done.
+    Success,
+    /// Failed.
+    Failure,
 }
 
 /// How loudly a handler's message is shown.
@@ -76,4 +121,8 @@ pub enum NoteLevel {
     Info,
     /// The result may not be what was meant.
     Warning,
+    /// It went well.
+    Success,
+    /// Something failed.
+    Error,
 }

@@ -8,8 +8,9 @@ use futures_util::future::LocalBoxFuture;
 use super::Inner;
 use crate::blocks::{Job, Kind};
 use crate::ids::{Attempt, JobId, ListenerId};
+#[cfg(feature = "pictures")]
 use crate::kernels::Engine;
-use crate::value::{Error, ErrorKind, NoteLevel, Progress, Time, Value};
+use crate::value::{ErrorKind, NoteLevel, Progress, Time, Value};
 use crate::wire::{News, ToPage};
 
 /// A preview is a read-back and a message of megabytes; ten a second look live.
@@ -122,7 +123,8 @@ impl Job for WorkerJob {
         .boxed_local()
     }
 
-    fn engine(&self) -> LocalBoxFuture<'_, Result<Rc<dyn Engine>, Error>> {
+    #[cfg(feature = "pictures")]
+    fn engine(&self) -> LocalBoxFuture<'_, Result<Rc<dyn Engine>, crate::value::Error>> {
         async {
             let before = self.inner.made_engine().map(|engine| engine.info().clone());
             let opened = self.inner.engine().await;
@@ -136,6 +138,11 @@ impl Job for WorkerJob {
             opened
         }
         .boxed_local()
+    }
+
+    #[cfg(feature = "pictures")]
+    fn files(&self, address: &str) -> Rc<dyn crate::ports::Files> {
+        self.inner.ports.engines.files(address)
     }
 
     fn recall(&self, key: &str) -> Option<String> {

@@ -16,6 +16,8 @@ use crate::blocks::{App, Context};
 use crate::ids::{Attempt, JobId, ListenerId};
 use crate::kernels::Engine;
 use crate::ports::{Clock, Link, Spawn, Timer};
+#[cfg(feature = "pictures")]
+use crate::ports::{Files, memory::MemoryFiles};
 use crate::value::{EngineInfo, Error, SortedMap, Value};
 use crate::wire::{self, EngineChoice, News, ToPage, ToWorker};
 use job::WorkerJob;
@@ -27,6 +29,12 @@ pub trait Engines {
 
     /// Makes the engine.
     fn open(&self, choice: EngineChoice) -> LocalBoxFuture<'static, Result<Rc<dyn Engine>, Error>>;
+
+    /// The files below an address; none unless the outside has some.
+    #[cfg(feature = "pictures")]
+    fn files(&self, _address: &str) -> Rc<dyn Files> {
+        Rc::new(MemoryFiles::default())
+    }
 }
 
 /// The outside of a worker.
@@ -146,6 +154,7 @@ impl Inner {
     }
 
     /// The engine, made on first use and shared by all jobs.
+    #[cfg(feature = "pictures")]
     fn engine(&self) -> OpenEngine {
         self.engine.borrow_mut().get_or_insert_with(|| self.ports.engines.open(self.choice.get()).shared()).clone()
     }

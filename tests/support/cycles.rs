@@ -1,33 +1,29 @@
 //! The queue's cycles, to be timed natively and in wasm.
 #![allow(dead_code, reason = "each bench uses its part")]
 
-use std::num::NonZeroUsize;
-
 use gradus::ids::{JobId, LaneId, ListenerId, SessionId};
 use gradus::queue::{Effect, LaneConfig, ListenerConfig, Queue, QueueConfig, WorkerEvent};
 use gradus::value::Time;
 
 fn queue() -> Queue {
-    Queue::new(QueueConfig {
-        lanes: vec![LaneConfig { name: "lane".into(), count: NonZeroUsize::new(2) }],
-        listeners: vec![ListenerConfig { lane: LaneId(0) }],
-        history: 200,
-    })
+    Queue::new(QueueConfig::new(vec![LaneConfig::new("lane", 2)], vec![ListenerConfig::new(LaneId(0))]))
+}
+
+fn submit(queue: &mut Queue, n: u64, session: u64) -> JobId {
+    queue.handle_submit(Time::from_micros(n), ListenerId(0), SessionId(session), 0).unwrap_or(JobId(0))
 }
 
 /// Submit, start, begin and finish, with so many jobs waiting all the time.
 pub fn cycles_a_second(waiting: u64, cycles: u64, seconds: impl Fn() -> f64) -> f64 {
     let mut queue = queue();
-    let submit =
-        |queue: &mut Queue, n: u64| queue.handle_submit(Time::from_micros(n), ListenerId(0), SessionId(n % 5000));
     (0..waiting).for_each(|n| {
-        submit(&mut queue, n);
+        submit(&mut queue, n, n % 5000);
     });
     let began = seconds();
     let mut ended = 0;
     let mut next = waiting;
     while ended < cycles {
-        submit(&mut queue, next);
+        submit(&mut queue, next, next % 5000);
         next += 1;
         while let Some(effect) = queue.poll_effect() {
             match effect {
@@ -42,10 +38,11 @@ pub fn cycles_a_second(waiting: u64, cycles: u64, seconds: impl Fn() -> f64) -> 
                         break;
                     }
                 }
-                Effect::Stop { .. } => {}
+                Effect::Stop { .. } | Effect::StartBatch { .. } | Effect::Chained { .. } => {}
             }
+            while queue.poll_fact().is_some() {}
             if queue.waiting(LaneId(0)) < waiting as usize {
-                submit(&mut queue, next);
+                submit(&mut queue, next, next % 5000);
                 next += 1;
             }
         }
@@ -55,8 +52,7 @@ pub fn cycles_a_second(waiting: u64, cycles: u64, seconds: impl Fn() -> f64) -> 
 
 pub fn cancels_a_second(waiting: u64, seconds: impl Fn() -> f64) -> f64 {
     let mut queue = queue();
-    let jobs: Vec<JobId> =
-        (0..waiting).map(|n| queue.handle_submit(Time::from_micros(n), ListenerId(0), SessionId(1))).collect();
+    let jobs: Vec<JobId> = (0..waiting).map(|n| submit(&mut queue, n, 1)).collect();
     let began = seconds();
     // From the middle outwards: the worst for a row.
     let (first, second) = jobs.split_at(jobs.len() / 2);

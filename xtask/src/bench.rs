@@ -28,17 +28,7 @@ fn in_wasm() -> Result<(), String> {
     let mut cargo = command(
         "",
         "cargo",
-        &[
-            "test",
-            "--quiet",
-            "--release",
-            "--target",
-            "wasm32-unknown-unknown",
-            "--test",
-            "browser_bench",
-            "--",
-            "--nocapture",
-        ],
+        &["test", "--release", "--target", "wasm32-unknown-unknown", "--test", "browser_bench", "--", "--nocapture"],
     );
     cargo.env("CHROMEDRIVER", "/usr/bin/chromedriver");
     let (succeeded, lines) = tee(cargo)?;

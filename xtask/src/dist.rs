@@ -6,15 +6,17 @@ use crate::run::{command, root, run};
 pub fn dist(example: Option<&str>) -> Result<(), String> {
     let shown = example.unwrap_or("the demo");
     println!("Building {shown} for release (the first time 2 to 4 minutes) …");
-    run(command(&package(example), "trunk", &["build", "--release", "--offline"]))
+    run(command(&package(example), "trunk", &["build", "--release", "--offline"]))?;
+    run(command("", "node", &["xtask/shrink/main.mjs", &folder(example).to_string_lossy()]))
 }
 
 /// The app that the end-to-end tests alone use; it is built like an example.
 pub const FIXTURE: &str = "fixture";
 
-/// The folder of the demo's package, or of an example's.
-fn package(example: Option<&str>) -> String {
+/// The folder of the demo's package, of an example's, or of an app elsewhere, given by its path.
+pub fn package(example: Option<&str>) -> String {
     match example {
+        Some(path) if path.contains('/') => path.to_owned(),
         Some(FIXTURE) => format!("tests/{FIXTURE}"),
         Some(name) => format!("examples/{name}"),
         None => String::new(),

@@ -16,11 +16,13 @@ type Suite = (&'static str, fn() -> Result<Count, String>);
 
 const SUITES: [Suite; 8] = [
     ("fmt", || gate(&["fmt", "--all", "--check"])),
-    ("clippy", || gate(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    ("clippy", || {
+        gate(&["clippy", "--workspace", "--features", "gradus/faults", "--all-targets", "--", "-D", "warnings"])
+    }),
     ("clippy-wasm", || {
         gate(&["clippy", "--all-targets", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"])
     }),
-    ("native", || counted(&["test", "--workspace", "--no-fail-fast"])),
+    ("native", || counted(&["test", "--workspace", "--features", "gradus/faults", "--no-fail-fast"])),
     ("browser", browser),
     ("dist", build_all),
     ("sizes", size_limits),

@@ -2,6 +2,7 @@
 
 mod generate;
 mod golden;
+mod scenes;
 mod world;
 
 use std::process::ExitCode;
@@ -12,7 +13,11 @@ gradus-tools golden DIR [--engine cpu|gpu|all]
 
 gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--steps K] [--guidance G]
     [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu] -o FILE.png
-    Makes a picture with a checkpoint in diffusers' layout.";
+    Makes a picture with a checkpoint in diffusers' layout.
+
+gradus-tools scenes CAPTIONS PICTURES [SIDE]
+    Renders a picture for each line of CAPTIONS (seed, tab, caption; more columns are left alone) and appends it to
+    PICTURES: SIDE × SIDE pixels (128), RGB bytes, rows from the top. Goes on where an earlier run ended.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,6 +25,11 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["golden", folder, rest @ ..] => golden::run(folder, rest),
         ["generate", rest @ ..] => generate::run(rest),
+        ["scenes", captions, pictures] => scenes::render(captions, pictures, 128),
+        ["scenes", captions, pictures, side] => side
+            .parse()
+            .map_err(|_| format!("The side {side} is no whole number of pixels."))
+            .and_then(|side| scenes::render(captions, pictures, side)),
         _ => Err(USAGE.to_owned()),
     };
     match done {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::runtime::view::{EndedView, PanelView, Phase, SlotView, WaitingView};
+use crate::runtime::view::{EndedView, LaneView, PanelView, Phase, SlotView, WaitingView};
 use crate::value::tenths;
 
 /// "0.4 s", "12 s", "2 min 5 s": as exact as one can use it.
@@ -44,10 +44,23 @@ pub fn slot(slot: &SlotView) -> String {
 /// What stands beside a waiting job: its name, and how long until it is done.
 #[must_use]
 pub fn waiting(row: &WaitingView) -> String {
+    if let Some(wait) = row.again_in {
+        return format!("{} · attempt {} in {}", row.job, row.attempt, time(wait));
+    }
     match (row.starting, row.estimate) {
         (true, _) => format!("{} · waiting for a worker", row.job),
         (false, Some(left)) => format!("{} · done in {}", row.job, time(left)),
         (false, None) => format!("{} · no estimate yet", row.job),
+    }
+}
+
+/// What a lane's runs take, for who wonders before pressing: "a run takes 3.2 s ± 0.4 s".
+#[must_use]
+pub fn run(lane: &LaneView) -> String {
+    match lane.run {
+        None => "no estimate yet".into(),
+        Some((mean, None)) => format!("a run takes {}", time(mean)),
+        Some((mean, Some(spread))) => format!("a run takes {} ± {}", time(mean), time(spread)),
     }
 }
 
@@ -83,14 +96,22 @@ mod tests {
         let listener = "Generate".to_owned();
         let row = |estimate: Option<u64>, starting| {
             let estimate = estimate.map(Duration::from_millis);
-            waiting(&WaitingView { job: JobId(7), listener: listener.clone(), position: 1, estimate, starting })
+            waiting(&WaitingView {
+                job: JobId(7),
+                listener: listener.clone(),
+                position: 1,
+                estimate,
+                starting,
+                again_in: None,
+                attempt: 1,
+            })
         };
         assert_eq!(row(Some(3_200), false), "j7 · done in 3.2 s");
         assert_eq!(row(None, false), "j7 · no estimate yet");
         assert_eq!(row(Some(3_200), true), "j7 · waiting for a worker");
         let end = |phase, error: Option<&str>| {
             let (error, took) = (error.map(str::to_owned), Duration::from_millis(3_900));
-            ended(&EndedView { job: JobId(7), listener: listener.clone(), phase, took, error })
+            ended(&EndedView { job: JobId(7), listener: listener.clone(), phase, took, retry: false, error })
         };
         assert_eq!(end(Phase::Done, None), "done in 3.9 s");
         assert_eq!(end(Phase::Cancelled, None), "cancelled");

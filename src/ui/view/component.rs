@@ -3,7 +3,9 @@
 use leptos::prelude::*;
 
 use super::el::{El, el, nothing};
-use super::{Page, button, choice, gallery, image, markdown, number, textbox};
+use super::{Page, button, choice, markdown, number, textbox};
+#[cfg(feature = "pictures")]
+use super::{gallery, image};
 use crate::blocks::{ComponentSpec, Kind};
 use crate::ids::ComponentId;
 use crate::runtime::view::{Phase, Status};
@@ -14,13 +16,19 @@ pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
     match &spec.kind {
         Kind::Button { variant } => button::button(page, id, spec, *variant),
         Kind::Markdown => markdown::markdown(page, id),
+        #[cfg(feature = "pictures")]
         Kind::Image => image::image(page, id, spec),
+        #[cfg(feature = "pictures")]
         Kind::Gallery { columns } => gallery::gallery(page, id, spec, *columns),
+        // Refused when the app was built.
+        #[cfg(not(feature = "pictures"))]
+        Kind::Image | Kind::Gallery { .. } => nothing(),
         Kind::Checkbox => choice::checkbox(page, id, spec),
         Kind::Dropdown { choices } => framed(page, id, spec, choice::dropdown(page, id, spec, choices)),
         Kind::Slider(range) => framed(page, id, spec, choice::slider(page, id, spec, range)),
         Kind::Number(range) => framed(page, id, spec, number::number(page, id, spec, range)),
         Kind::Textbox { .. } => framed(page, id, spec, textbox::textbox(page, id, spec)),
+        Kind::State | Kind::BrowserState { .. } | Kind::Timer { .. } => nothing(),
     }
 }
 

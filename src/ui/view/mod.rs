@@ -1,11 +1,14 @@
 //! The Leptos views, one file for each kind of component. They hold markup and events only.
 
 mod button;
+#[cfg(feature = "pictures")]
 mod canvas;
 mod choice;
 mod component;
 mod el;
+#[cfg(feature = "pictures")]
 mod gallery;
+#[cfg(feature = "pictures")]
 mod image;
 mod layout;
 mod markdown;
@@ -75,6 +78,10 @@ impl Page {
 
     fn fire(self, id: ComponentId, event: Event) {
         self.runtime.with_value(|runtime| runtime.fire(id, event));
+    }
+
+    fn with_runtime(self, act: impl FnOnce(&Runtime)) {
+        self.runtime.with_value(act);
     }
 
     fn cancel(self, job: JobId) {

@@ -5,13 +5,12 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::Page;
-use super::canvas::canvas;
 use super::component::bar;
-use super::el::{El, each, el};
-use crate::ids::JobId;
+use super::el::{El, each, el, nothing};
+use crate::ids::{JobId, LaneId};
+use crate::runtime::Move;
 use crate::runtime::view::{EndedView, LaneView, Phase, SlotView, WaitingView};
 use crate::ui::model::words;
-use crate::value::Picture;
 
 /// Waiting jobs that are drawn of each lane; more are counted.
 pub(super) const ROWS: usize = 20;
@@ -102,6 +101,7 @@ fn lane(page: Page, index: usize) -> AnyView {
         })
         .child(el("h3", "").child(el("span", "lane-name").text(&name)).child(el("span", "lane-count").text(&slots)))
         .child(el("p", "lane-callers").attr("title", &callers).text(&callers))
+        .child(lane_bar(page, index))
         .child(
             el("ul", "slots")
                 .attr("aria-label", "Running")
@@ -121,6 +121,36 @@ fn lane(page: Page, index: usize) -> AnyView {
         .into()
 }
 
+/// What a run takes, and the lane by hand.
+fn lane_bar(page: Page, index: usize) -> El {
+    let id = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
+    let paused = move || of_lane(page, index, |lane| lane.paused);
+    let waits = move || of_lane(page, index, |lane| lane.waiting.len() + lane.more > 0);
+    let pause = action("Pause", move || page.with_runtime(|runtime| runtime.pause(id, !untracked(paused))))
+        .live_text(move || if paused() { "Resume" } else { "Pause" }.to_owned())
+        .live_attr("aria-pressed", move || Some(paused().to_string()));
+    let clear = action("Cancel all waiting", move || page.with_runtime(|runtime| runtime.cancel_waiting(id)))
+        .live_flag("hidden", move || !waits());
+    el("div", "lane-bar")
+        .child(el("span", "estimate figure").live_text(move || of_lane(page, index, words::run)))
+        .child(pause)
+        .child(clear)
+}
+
+fn untracked<T>(look: impl Fn() -> T) -> T {
+    leptos::prelude::untrack(look)
+}
+
+/// A small button of the panel.
+fn action(name: &'static str, act: impl Fn() + 'static) -> El {
+    el("button", "quiet action").attr("type", "button").text(name).on("click", move |_| act())
+}
+
+/// A small button about one job.
+fn job_action(sign: &'static str, name: &str, job: JobId, act: impl Fn() + 'static) -> El {
+    action(sign, act).attr("aria-label", &format!("{name} {job}")).attr("title", name)
+}
+
 fn cancel(page: Page, job: JobId) -> El {
     el("button", "cancel")
         .attr("type", "button")
@@ -135,16 +165,10 @@ fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
         of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(look))
     };
     let stopping = move || of_slot(&|slot| (slot.phase == Phase::Stopping).then(String::new)).is_some();
-    let preview: Memo<Option<Picture>> = Memo::new(move |_| {
-        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.preview.clone()))
-    });
     let share = move || {
         of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.progress))
     };
-    let label = format!("Preview of {job}");
-    let picture = el("div", "slot-picture")
-        .child(canvas(preview, &label).live_flag("hidden", move || preview.with(Option::is_none)))
-        .child(cancel(page, job).live_flag("disabled", stopping));
+    let picture = preview(page, lane, job).child(cancel(page, job).live_flag("disabled", stopping));
     let words = move || of_slot(&|slot| Some(words::slot(slot)));
     el("li", "")
         .live_attr("class", move || {
@@ -157,6 +181,21 @@ fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
         .into()
 }
 
+/// Where a slot shows what its job has made so far.
+#[cfg(feature = "pictures")]
+fn preview(page: Page, lane: usize, job: JobId) -> El {
+    let preview = Memo::new(move |_| {
+        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.preview.clone()))
+    });
+    let canvas = super::canvas::canvas(preview, &format!("Preview of {job}"));
+    el("div", "slot-picture").child(canvas.live_flag("hidden", move || preview.with(Option::is_none)))
+}
+
+#[cfg(not(feature = "pictures"))]
+fn preview(_: Page, _: usize, _: JobId) -> El {
+    el("div", "slot-picture")
+}
+
 fn row(page: Page, lane: usize, job: JobId) -> AnyView {
     let of_row = move |look: &dyn Fn(&WaitingView) -> String| -> String {
         of_lane(page, lane, |lane| lane.waiting.iter().find(|row| row.job == job).map(look)).unwrap_or_default()
@@ -167,8 +206,18 @@ fn row(page: Page, lane: usize, job: JobId) -> AnyView {
     el("li", "waiting-row")
         .child(el("span", "position figure").live_text(move || of_row(&|row| row.position.to_string())))
         .child(words)
+        .child(
+            el("span", "row-actions")
+                .child(job_action("⤒", "Move to the front", job, move || shift(page, job, Move::ToFront)))
+                .child(job_action("↑", "Move up", job, move || shift(page, job, Move::Up)))
+                .child(job_action("↓", "Move down", job, move || shift(page, job, Move::Down))),
+        )
         .child(cancel(page, job))
         .into()
+}
+
+fn shift(page: Page, job: JobId, to: Move) {
+    page.with_runtime(|runtime| runtime.move_job(job, to));
 }
 
 fn ended(page: Page) -> AnyView {
@@ -181,6 +230,12 @@ fn ended(page: Page) -> AnyView {
         el("li", if failed { "ended-row ended-failed" } else { "ended-row" })
             .child(el("span", "figure").text(&JobId(job).to_string()))
             .child(el("span", "ended-words").text(&find(words::ended).unwrap_or_default()))
+            .child(if find(|row| row.retry.to_string()).as_deref() == Some("true") {
+                let again = move || page.with_runtime(|runtime| runtime.retry(JobId(job)));
+                job_action("Retry", "Run again", JobId(job), again).into()
+            } else {
+                nothing()
+            })
             .into()
     };
     el("section", "ended")
@@ -196,6 +251,8 @@ fn engine(page: Page) -> AnyView {
         page.panel.with(|panel| match &panel.engine {
             None => "Looking for what computes here …".to_owned(),
             Some(engine) if !engine.note.is_empty() => engine.note.clone(),
+            // An app without pictures.
+            Some(engine) if engine.name.is_empty() => String::new(),
             Some(engine) => format!("Computes on {}", engine.name),
         })
     };

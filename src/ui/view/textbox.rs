@@ -62,11 +62,20 @@ fn text_of(value: &Value) -> String {
     }
 }
 
+/// Characters that fit in one line of the narrowest page.
+const SHORT: usize = 24;
+
 fn grow(area: &web_sys::HtmlTextAreaElement, lines: u32, max_lines: u32) {
     let text = area.value();
     // Long texts are not measured: laying out 100,000 characters for a height would stop the page.
     if text.len() > 20_000 {
         area.set_rows(max_lines);
+        return;
+    }
+    // Nor are texts that are one line at any width: measuring makes the browser lay out the page, and a busy queue writes
+    // hundreds of them a second.
+    if text.len() <= SHORT && !text.contains('\n') {
+        area.set_rows(lines);
         return;
     }
     area.set_rows(lines);

@@ -17,19 +17,30 @@ pub(super) fn toasts(page: Page) -> AnyView {
         };
         let Some(toast) = page.toasts.with_untracked(find) else { return nothing() };
         let remove = move || page.toasts.update(|all| all.retain(|(each, _)| *each != number));
-        if toast.level == NoteLevel::Info {
+        if matches!(toast.level, NoteLevel::Info | NoteLevel::Success) {
             set_timeout(remove, READ);
         }
         let class = match toast.level {
             NoteLevel::Info => "toast",
+            NoteLevel::Success => "toast toast-success",
             NoteLevel::Warning => "toast toast-warning",
+            NoteLevel::Error => "toast toast-error",
         };
         let dismiss = el("button", "quiet")
             .attr("type", "button")
             .attr("aria-label", "Dismiss")
             .text("×")
             .on("click", move |_| remove());
-        el("div", class).child(el("p", "").text(&toast.text)).child(dismiss).into()
+        let retry = toast.retry.map_or_else(nothing, |listener| {
+            let again = el("button", "quiet toast-retry").attr("type", "button").text("Retry when free");
+            again
+                .on("click", move |_| {
+                    page.with_runtime(|runtime| runtime.retry_when_free(listener));
+                    remove();
+                })
+                .into()
+        });
+        el("div", class).child(el("p", "").text(&toast.text)).child(retry).child(dismiss).into()
     };
     el("div", "toasts").attr("role", "status").attr("aria-live", "polite").child(each(numbers, toast)).into()
 }

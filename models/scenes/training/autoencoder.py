@@ -1,0 +1,127 @@
+"""Trains the autoencoder on the rendered pictures; f = 8, 8 latent channels.
+
+The schedule is a function of the training time that is used up, so that the learning rate has come down when
+`--minutes` are over, whatever the machine's speed. Resumes from STATE/autoencoder.pt.
+
+    python autoencoder.py --state STATE --minutes 30
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderTiny
+
+from pictures import Pictures, psnr
+
+LATENT_CHANNELS = 8
+
+
+def build():
+    return AutoencoderTiny(
+        latent_channels=LATENT_CHANNELS,
+        encoder_block_out_channels=(32,) * 4,
+        decoder_block_out_channels=(32,) * 4,
+        num_encoder_blocks=(1, 1, 2, 3),
+        num_decoder_blocks=(4, 3, 1, 1),
+    )
+
+
+def gradients(x):
+    return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
+
+
+def loss_of(made, real):
+    # Squared error for the PSNR; absolute error and that of the gradients for edges.
+    loss = 4 * F.mse_loss(made, real) + F.l1_loss(made, real)
+    return loss + 0.7 * sum(F.l1_loss(a, b) for a, b in zip(gradients(made), gradients(real)))
+
+
+def step_loss(model, batch, decoder_only):
+    with torch.autocast("cpu", torch.bfloat16):
+        if decoder_only:
+            with torch.no_grad():
+                latents = model.encoder(batch)
+        else:
+            latents = model.encoder(batch)
+        latents = latents.float()
+        # What the diffusion makes is never exact: the decoder learns to bear it.
+        noisy = latents + 0.05 * torch.randn_like(latents)
+        made = model.decoder(noisy).float()
+    loss = loss_of(made, batch)
+    if not decoder_only:
+        # Zero mean and unit deviation of each channel, which the diffusion wants and the decoder's clamp at 3 allows.
+        mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+        loss = loss + 0.02 * (mean.square().mean() + (deviation - 1).square().mean())
+    return loss
+
+
+@torch.no_grad()
+def validate(model, pictures):
+    made = []
+    for batch in pictures.split(16):
+        with torch.autocast("cpu", torch.bfloat16):
+            made.append(model.decoder(model.encoder(batch)).float().clamp(-1, 1))
+    return psnr(torch.cat(made), pictures)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", default="state")
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--decoder-only", action="store_true", help="the latents stay as they are")
+    parser.add_argument("--rate", type=float, default=2e-3)
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    name = "decoder" if args.decoder_only else "autoencoder"
+    path = f"{args.state}/{name}.pt"
+    model = build().to(memory_format=torch.channels_last)
+    if args.decoder_only:
+        model.load_state_dict(torch.load(f"{args.state}/autoencoder.pt")["model"])
+    trained = list((model.decoder if args.decoder_only else model).parameters())
+    optimizer = torch.optim.AdamW(trained, lr=args.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    step, seen, used = 0, 0, 0.0
+    if os.path.exists(path):
+        saved = torch.load(path)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, seen, used = saved["step"], saved["seen"], saved["used"]
+    rng = np.random.default_rng(step + 7)
+    pictures = Pictures(args.state)
+    held_out = Pictures(args.state, "validation").batch(range(64))
+    total = args.minutes * 60
+    curve = open(f"{args.state}/{name}.jsonl", "a")
+    last = time.time()
+    while used < total:
+        done = used / total
+        rate = args.rate * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * max(0, done - 0.2) / 0.8))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        # Crops are four times cheaper; whole pictures at the end teach the borders.
+        side, count = (64, 24) if done < 0.8 else (128, 8)
+        loss = step_loss(model, pictures.crops(rng, count, side), args.decoder_only)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        step, seen = step + 1, seen + count * (side / 128) ** 2
+        now = time.time()
+        used, last = used + now - last, now
+        if step % 200 == 0 or used >= total:
+            row = {"step": step, "pictures": seen, "seconds": round(used), "loss": loss.item(), "psnr": validate(model, held_out)}
+            curve.write(json.dumps(row) + "\n")
+            curve.flush()
+            print(row, flush=True)
+            pictures.refresh()
+            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seen": seen, "used": used}, path + ".new")
+            os.replace(path + ".new", path)
+
+
+if __name__ == "__main__":
+    main()

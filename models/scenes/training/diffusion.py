@@ -1,0 +1,207 @@
+"""Trains the text encoder and the UNet together, by rectified flow on the encoded pictures.
+
+x_s = (1 − s)·x + s·e with noise e; the UNet tells e − x from x_s, the time 1000·s and the words. The schedule is a
+function of the training time used up. Resumes from STATE/diffusion.pt. With `--processes 2` two processes train
+one model on twice the batch.
+
+    python diffusion.py --state STATE --minutes 75 [--until 23:28]
+"""
+
+import argparse
+import copy
+import json
+import math
+import os
+import random
+import time
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from diffusers import UNet2DConditionModel
+
+import captions
+import text
+from autoencoder import LATENT_CHANNELS
+from encode import open_latents
+
+EMPTY = 0.1
+CANONICAL = 0.7
+
+
+def build_unet():
+    unet = UNet2DConditionModel(
+        sample_size=16,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=(64, 128, 192),
+        down_block_types=("CrossAttnDownBlock2D",) * 3,
+        up_block_types=("CrossAttnUpBlock2D",) * 3,
+        layers_per_block=1,
+        cross_attention_dim=128,
+        attention_head_dim=(2, 4, 6),
+        norm_num_groups=16,
+        use_linear_projection=True,
+    )
+    torch.nn.init.zeros_(unet.conv_out.weight)
+    torch.nn.init.zeros_(unet.conv_out.bias)
+    return unet
+
+
+class Model(torch.nn.Module):
+    def __init__(self, tokenizer):
+        super().__init__()
+        self.text = text.build_encoder(tokenizer)
+        self.unet = build_unet()
+
+    def forward(self, noisy, times, ids):
+        words = self.text(input_ids=ids).last_hidden_state
+        return self.unet(noisy, times, encoder_hidden_states=words).sample
+
+
+class Data:
+    """Latents with mean square 1, and their captions as token ids; each scene also in other words."""
+
+    def __init__(self, state, tokenizer):
+        with open(f"{state}/latents.json") as file:
+            self.scale = json.load(file)["scaling_factor"]
+        self.state = state
+        rows = captions.read(f"{state}/train.tsv")
+        # The scenes of the examination stay unseen, in other words too.
+        exam = {json.dumps(scene) for _, _, scene in captions.read(f"{state}/exam.tsv")}
+        self.allowed = np.array([i for i, (_, _, scene) in enumerate(rows) if json.dumps(scene) not in exam])
+        self.refresh()
+        rng = random.Random(11)
+        # What was drawn, the canonical words, and two paraphrases.
+        kinds = [
+            [caption for _, caption, _ in rows],
+            [captions.phrase(scene, rng, True) for _, _, scene in rows],
+            [captions.phrase(scene, rng, False) for _, _, scene in rows],
+            [captions.phrase(scene, rng, False) for _, _, scene in rows],
+        ]
+        self.ids = torch.stack([text.token_ids(tokenizer, kind) for kind in kinds])
+        self.empty = text.token_ids(tokenizer, [""])[0]
+
+    def refresh(self):
+        """The encoding may still be going on."""
+        self.latents = open_latents(self.state)
+        self.count = int(np.searchsorted(self.allowed, len(self.latents)))
+
+    def batch(self, rng, count):
+        chosen = self.allowed[rng.integers(0, self.count, count)]
+        latents = torch.from_numpy(self.latents[chosen].astype(np.float32)) * self.scale
+        chosen = torch.from_numpy(chosen)
+        kinds = torch.from_numpy(np.where(rng.random(count) < CANONICAL, 1, rng.integers(0, 4, count)))
+        ids = self.ids[kinds, chosen].clone()
+        ids[torch.from_numpy(rng.random(count) < EMPTY)] = self.empty
+        return latents, ids
+
+
+def schedule(done, step, peak):
+    """The learning rate: a short rise, constant, then down to 0 over the last 45 %."""
+    rise = min(1, (step + 1) / 150)
+    fall = 0.5 * (1 + math.cos(math.pi * max(0, done - 0.55) / 0.45)) if done < 1 else 0.0
+    return peak * rise * fall
+
+
+def train(rank, args):
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    lead = rank == 0
+    if args.processes > 1:
+        dist.init_process_group("gloo", init_method=f"file://{args.state}/meeting", rank=rank, world_size=args.processes)
+    tokenizer = text.write_tokenizer(f"{args.state}/tokenizer-{rank}")
+    data = Data(args.state, tokenizer)
+    model = Model(tokenizer)
+    parameters = list(model.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01)
+    average = copy.deepcopy(model).requires_grad_(False)
+    step, seen, used = 0, 0, 0.0
+    path = f"{args.state}/diffusion.pt"
+    if os.path.exists(path):
+        saved = torch.load(path)
+        model.load_state_dict(saved["model"])
+        average.load_state_dict(saved["average"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, seen, used = saved["step"], saved["seen"], saved["used"]
+    torch.manual_seed(step * 2 + rank)
+    rng = np.random.default_rng([step, rank])
+    curve = open(f"{args.state}/diffusion.jsonl", "a") if lead else None
+    began, before = time.time(), used
+    end = before + args.minutes * 60 if args.more else args.minutes * 60
+    if args.until:
+        hour, minute = map(int, args.until.split(":"))
+        now = time.localtime(began)
+        end = before + (hour - now.tm_hour) * 3600 + (minute - now.tm_min) * 60 - now.tm_sec
+    losses, reported = [], time.time()
+    while True:
+        done = used / end
+        for group in optimizer.param_groups:
+            group["lr"] = schedule(done, step, args.rate)
+        latents, ids = data.batch(rng, args.batch)
+        # Much noise first, where the scene is decided; towards the end more of the details.
+        mean = 0.8 if done < 0.65 else 0.3
+        s = torch.sigmoid(torch.randn(args.batch) + mean)
+        noise = torch.randn_like(latents)
+        at = s.view(-1, 1, 1, 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            told = model((1 - at) * latents + at * noise, 1000 * s, ids).float()
+        loss = (told - (noise - latents)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        state = torch.tensor([time.time() - began + before])
+        if args.processes > 1:
+            flat = torch.cat([p.grad.view(-1) for p in parameters] + [state])
+            dist.all_reduce(flat)
+            flat /= args.processes
+            at = 0
+            for p in parameters:
+                p.grad.copy_(flat[at : at + p.numel()].view_as(p))
+                at += p.numel()
+            # One clock for all, so that all end at the same step.
+            state = flat[-1:]
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        step, seen, used = step + 1, seen + args.batch * args.processes, state.item()
+        losses.append(loss.item())
+        if step % 100 == 0:
+            data.refresh()
+        if lead:
+            keep = min(0.9995 if done > 0.5 else 0.998, (1 + step) / (10 + step))
+            with torch.no_grad():
+                torch._foreach_lerp_(list(average.parameters()), parameters, 1 - keep)
+            if step % 250 == 0 or used >= end:
+                now = time.time()
+                row = {"step": step, "samples": seen, "seconds": round(used), "loss": float(np.mean(losses)), "rate": schedule(done, step, args.rate)}
+                row["samples_per_second"] = round(len(losses) * args.batch * args.processes / (now - reported), 1)
+                losses, reported = [], now
+                curve.write(json.dumps(row) + "\n")
+                curve.flush()
+                print(row, flush=True)
+            if step % 500 == 0 or used >= end:
+                saved = {"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
+                torch.save({**saved, "step": step, "seen": seen, "used": used}, path + ".new")
+                os.replace(path + ".new", path)
+        if used >= end:
+            break
+    if args.processes > 1:
+        dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", default="state")
+    parser.add_argument("--minutes", type=float, default=75, help="training time in all")
+    parser.add_argument("--more", action="store_true", help="minutes count from now, not from the first start")
+    parser.add_argument("--until", help="end at this time of day, instead of after --minutes")
+    parser.add_argument("--batch", type=int, default=16, help="samples a step and process")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    args = parser.parse_args()
+    if args.processes > 1:
+        if os.path.exists(f"{args.state}/meeting"):
+            os.remove(f"{args.state}/meeting")
+        mp.spawn(train, (args,), args.processes)
+    else:
+        train(0, args)

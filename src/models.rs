@@ -1,0 +1,109 @@
+//! Checkpoints that handlers use by their address.
+//!
+//! PURE. May name `blocks`, `diffusion`, `kernels`, `ports` and `value`. How a checkpoint is read and run is in `diffusion`; here
+//! is what keeps it loaded from one job to the next.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::blocks::Context;
+use crate::diffusion::{Pipeline, Request};
+use crate::kernels::Engine;
+use crate::ports::Observer;
+use crate::value::{Error, Picture};
+
+/// A checkpoint in diffusers' layout at an address: loaded when a job first needs it, and kept for the jobs after it.
+///
+/// ```
+/// use gradus::models::Model;
+/// use gradus::prelude::*;
+///
+/// thread_local! {
+///     static SCENES: Model = Model::at("models/scenes");
+/// }
+///
+/// async fn paint(prompt: String, ctx: Context) -> Result<Picture, Error> {
+///     let loaded = SCENES.with(Model::clone).load(&ctx).await?;
+///     let request = gradus::diffusion::Request { prompt, seed: ctx.random(), ..loaded.pipeline.usual_request() };
+///     loaded.generate(&request, &ctx, &ctx).await?.pop().ok_or_else(|| Error::new("No picture was made."))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Model(Rc<Inner>);
+
+struct Inner {
+    address: String,
+    loaded: RefCell<Option<Loaded>>,
+    loading: Cell<bool>,
+}
+
+/// A checkpoint on the engine of this worker.
+#[derive(Clone)]
+pub struct Loaded {
+    /// The checkpoint.
+    pub pipeline: Rc<Pipeline>,
+    engine: Rc<dyn Engine>,
+}
+
+impl Loaded {
+    /// Makes pictures; the job's own context as `observer` shows progress and previews in its outputs.
+    ///
+    /// # Errors
+    /// When the request is refused, or the engine fails.
+    pub async fn generate(
+        &self,
+        request: &Request,
+        ctx: &Context,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Picture>, Error> {
+        self.pipeline.generate(request, &*self.engine, ctx, observer).await
+    }
+}
+
+impl Model {
+    /// The checkpoint in the folder at `address`, relative to the page's own files where it is no whole address.
+    #[must_use]
+    pub fn at(address: &str) -> Self {
+        Self(Rc::new(Inner { address: address.to_owned(), loaded: RefCell::default(), loading: Cell::new(false) }))
+    }
+
+    /// The checkpoint on the engine: at once when an earlier job loaded it, else with progress. Of several jobs one
+    /// loads and the others wait; when that one is cancelled, another goes on.
+    ///
+    /// # Errors
+    /// When there is no engine, or the checkpoint cannot be read.
+    pub async fn load(&self, ctx: &Context) -> Result<Loaded, Error> {
+        // A lost device comes back as another engine, which has none of the weights.
+        let engine = ctx.engine().await?;
+        let of_engine = |loaded: &Loaded| Rc::ptr_eq(&loaded.engine, &engine);
+        while self.0.loading.get() {
+            ctx.checkpoint().await;
+        }
+        if let Some(loaded) = self.0.loaded.borrow().as_ref().filter(|loaded| of_engine(loaded)) {
+            return Ok(loaded.clone());
+        }
+        let _over = Loading::begin(&self.0.loading);
+        self.0.loaded.replace(None);
+        let files = ctx.files(&self.0.address);
+        let pipeline = Rc::new(Pipeline::load(files, &*engine, ctx, ctx).await?);
+        let loaded = Loaded { pipeline, engine };
+        self.0.loaded.replace(Some(loaded.clone()));
+        Ok(loaded)
+    }
+}
+
+/// Loading ends however it ends, by a cancel too.
+struct Loading<'a>(&'a Cell<bool>);
+
+impl<'a> Loading<'a> {
+    fn begin(flag: &'a Cell<bool>) -> Self {
+        flag.set(true);
+        Self(flag)
+    }
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}

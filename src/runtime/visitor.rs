@@ -1,0 +1,204 @@
+//! What the visitor does: values, events, and the queue by hand.
+
+use std::rc::Rc;
+
+use super::conduct::{Later, State};
+use super::view::Toast;
+use crate::blocks::{Event, Kind, TriggerMode};
+use crate::ids::{ComponentId, JobId, LaneId, ListenerId};
+use crate::queue::{Move, Refused};
+use crate::value::{NoteLevel, Value};
+
+impl State {
+    /// The page is open.
+    pub(super) fn open(&mut self) {
+        self.pool.warm_up();
+        self.fire(None, Event::Load);
+        let app = Rc::clone(&self.app);
+        for (spec, id) in app.components().iter().zip((0u32..).map(ComponentId)) {
+            if let Kind::Timer { every } = spec.kind {
+                self.later.push((every, Later::Tick(id)));
+            }
+        }
+    }
+
+    pub(super) fn tick(&mut self, timer: ComponentId) {
+        if self.slots.get(timer.0 as usize).is_some_and(|slot| slot.value == Value::Bool(true)) {
+            self.fire(Some(timer), Event::Tick);
+        }
+        if let Some(Kind::Timer { every }) = self.app.component(timer).map(|spec| &spec.kind) {
+            self.later.push((*every, Later::Tick(timer)));
+        }
+    }
+
+    pub(super) fn set_by_visitor(&mut self, id: ComponentId, value: Value) {
+        let Some(slot) = self.slots.get_mut(id.0 as usize) else { return };
+        if slot.error.take().is_some() {
+            self.changed.insert(id);
+        }
+        if slot.value != value {
+            slot.value = value;
+            self.changed.insert(id);
+            self.fire(Some(id), Event::Input);
+            self.fire(Some(id), Event::Change);
+        }
+    }
+
+    pub(super) fn fire(&mut self, source: Option<ComponentId>, event: Event) {
+        let listeners: Vec<ListenerId> = self.app.listeners_of(source, event).collect();
+        for listener in listeners {
+            self.event(listener);
+        }
+    }
+
+    /// An event of a listener, thinned out as its author says.
+    fn event(&mut self, listener: ListenerId) {
+        let now = self.now();
+        let Some(pace) = self.app.listener(listener).map(|spec| spec.pace) else { return };
+        let Some(pending) = self.pending.get_mut(listener.0 as usize) else { return };
+        pending.events += 1;
+        if let Some(rest) = pace.debounce {
+            self.later.push((rest, Later::Rested(listener, pending.events)));
+            return;
+        }
+        if let (Some(apart), Some(last)) = (pace.throttle, pending.last_run) {
+            let since = now.since(last);
+            if since < apart {
+                if !pending.throttled {
+                    pending.throttled = true;
+                    self.later.push((apart - since, Later::Let(listener)));
+                }
+                return;
+            }
+        }
+        self.trigger(listener);
+    }
+
+    /// Sets a listener off, as its trigger mode says.
+    pub(super) fn trigger(&mut self, listener: ListenerId) {
+        let now = self.now();
+        let Some(mode) = self.app.listener(listener).map(|spec| spec.mode) else { return };
+        let Some(pending) = self.pending.get_mut(listener.0 as usize) else { return };
+        pending.last_run = Some(now);
+        if pending.jobs > 0 && mode != TriggerMode::Multiple {
+            // The inputs are taken when that run begins to wait, so it sees what was typed last.
+            pending.again |= mode == TriggerMode::AlwaysLast;
+            return;
+        }
+        self.submit(listener);
+    }
+
+    /// A job of a listener ended: what waited for that goes on, whatever the end was.
+    pub(super) fn settle(&mut self, listener: ListenerId) {
+        if let Some(pending) = self.pending.get_mut(listener.0 as usize) {
+            pending.jobs = pending.jobs.saturating_sub(1);
+            if pending.jobs == 0 && std::mem::take(&mut pending.again) {
+                self.submit(listener);
+            }
+        }
+        self.freed = true;
+    }
+
+    /// Submits what was refused for want of room and waits for it; whether there was any. To be called once the queue
+    /// has filled its slots from those that wait, since only then is there room.
+    pub(super) fn take_parked(&mut self) -> bool {
+        let parked = self.pending.iter().position(|pending| pending.parked).filter(|_| self.freed);
+        self.freed = false;
+        let Some(place) = parked else { return false };
+        let listener = ListenerId(u32::try_from(place).unwrap_or(u32::MAX));
+        if let Some(pending) = self.pending.get_mut(place) {
+            pending.parked = false;
+        }
+        self.submit(listener);
+        true
+    }
+
+    /// Submits with what the components hold, if they accept it.
+    pub(super) fn submit(&mut self, listener: ListenerId) {
+        let app = Rc::clone(&self.app);
+        let Some(spec) = app.listener(listener) else { return };
+        let mut accepted = true;
+        for &input in &spec.inputs {
+            let (Some(component), Some(slot)) = (app.component(input), self.slots.get_mut(input.0 as usize)) else {
+                continue;
+            };
+            let refusal = component.accept(&slot.value).err();
+            accepted &= refusal.is_none();
+            if slot.error != refusal {
+                slot.error = refusal;
+                self.changed.insert(input);
+            }
+        }
+        if accepted {
+            self.cancel_those_of(&spec.cancels);
+            let inputs = self.inputs_of(listener);
+            if let Err(refused) = self.submit_with(listener, inputs, 0) {
+                let retry = matches!(refused, Refused::Full { .. }).then_some(listener);
+                let text = refused.to_string();
+                self.toasts.push(Toast { level: NoteLevel::Warning, text, retry });
+            }
+        }
+    }
+
+    fn submit_with(&mut self, listener: ListenerId, inputs: Vec<Value>, raise: i32) -> Result<JobId, Refused> {
+        let job = self.queue.handle_submit(self.now(), listener, self.options.session, raise)?;
+        self.take_in(job, listener, inputs);
+        Ok(job)
+    }
+
+    /// Cancels the jobs of these listeners, waiting and running.
+    fn cancel_those_of(&mut self, listeners: &[ListenerId]) {
+        if listeners.is_empty() {
+            return;
+        }
+        let of = |(job, data): (&JobId, &super::conduct::JobData)| listeners.contains(&data.listener).then_some(*job);
+        let jobs: Vec<JobId> = self.jobs.iter().filter_map(of).collect();
+        jobs.into_iter().for_each(|job| self.cancel(job));
+    }
+
+    /// Tries a refused event again as soon as there is room.
+    pub(super) fn retry_when_free(&mut self, listener: ListenerId) {
+        if self.jobs.is_empty() {
+            return self.submit(listener);
+        }
+        if let Some(pending) = self.pending.get_mut(listener.0 as usize) {
+            pending.parked = true;
+        }
+    }
+
+    // The queue by hand.
+
+    pub(super) fn cancel(&mut self, job: JobId) {
+        // One that ended a moment ago, or was cancelled before, stays as it is: the click came too late.
+        self.queue.handle_cancel(self.now(), job);
+        self.touch(job);
+    }
+
+    pub(super) fn cancel_waiting(&mut self, lane: LaneId) {
+        self.queue.handle_cancel_waiting(self.now(), lane);
+        self.panel_changed = true;
+    }
+
+    pub(super) fn pause(&mut self, lane: LaneId, paused: bool) {
+        self.queue.handle_pause(lane, paused);
+        self.panel_changed = true;
+    }
+
+    pub(super) fn move_job(&mut self, job: JobId, to: Move) {
+        self.queue.handle_move(job, to);
+        self.panel_changed = true;
+    }
+
+    /// Runs a failed job again, as a new one with the same inputs.
+    pub(super) fn retry(&mut self, job: JobId) {
+        let Some(place) = self.failed.iter().position(|(failed, ..)| *failed == job) else { return };
+        let Some((_, listener, inputs)) = self.failed.get(place).cloned() else { return };
+        match self.submit_with(listener, inputs, 0) {
+            Ok(_) => {
+                self.failed.remove(place);
+                self.panel_changed = true;
+            }
+            Err(refused) => self.toasts.push(Toast::new(NoteLevel::Warning, refused.to_string())),
+        }
+    }
+}
