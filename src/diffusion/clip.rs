@@ -23,6 +23,8 @@ pub struct Clip {
     /// Tokens of a text.
     pub tokens: usize,
     vocabulary: usize,
+    /// Channels of the projected text of a `CLIPTextModelWithProjection`.
+    pub projection: usize,
     /// The token that ends a text; 2 in old configurations, where the highest id was meant.
     pub end: usize,
 }
@@ -50,12 +52,19 @@ impl Clip {
             activation,
             tokens: bounded("max_position_embeddings", 77, 4096)?,
             vocabulary: bounded("vocab_size", 49_408, 1 << 20)?,
+            projection: config.count("projection_dim", 512)?.clamp(1, 8192),
             end: config.count("eos_token_id", 49_407)?,
         };
         if !clip.channels.is_multiple_of(clip.heads) {
             return Err(config.refuse("num_attention_heads", "a divisor of hidden_size"));
         }
         Ok(clip)
+    }
+
+    /// How many layers there are.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.layers
     }
 
     /// The network for so many texts. Input: embeddings of [`Clip::embed`]. Outputs: the last state behind the final

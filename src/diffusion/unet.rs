@@ -192,6 +192,12 @@ impl Unet {
         sinusoids(t, channels, self.flip_sin_to_cos, self.freq_shift).repeat(self.time_rows(pictures))
     }
 
+    /// The sinusoids of a number, as this network's are.
+    #[must_use]
+    pub fn sinusoids(&self, x: f32, channels: usize) -> Vec<f32> {
+        sinusoids(x, channels, self.flip_sin_to_cos, self.freq_shift)
+    }
+
     /// The network for so many pictures, a latent's size, and so many tokens of text.
     ///
     /// Inputs: latent (pictures × channels × height × width), sinusoids of the time, context (pictures × tokens ×
