@@ -78,7 +78,7 @@ impl Parts {
         let batch = if pair { 2 } else { 1 };
         let mut costs = Vec::new();
         for clip in &self.clips {
-            costs.push(Cost::of(&clip.graph(batch)?));
+            costs.push(Cost::of(&clip.graph(batch, clip.tokens)?));
         }
         costs.push(Cost::of(&self.unet.graph(batch, latent, self.tokens())?));
         costs.push(Cost::of(&self.autoencoder.decoder(1, latent)?));

@@ -255,7 +255,7 @@ impl Pipeline {
         let shape = Shape {
             pictures: request.pictures,
             size: [request.height / scale, request.width / scale].map(|side| side as usize),
-            tokens: self.encoders.first().map_or(0, |encoder| encoder.clip.tokens),
+            tokens: self.encoders.first().map_or(0, Encoder::tokens),
             guidance: request.guidance,
         };
         let total = schedule.steps.len() as u64;

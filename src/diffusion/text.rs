@@ -40,8 +40,13 @@ impl Encoder {
         Ok(Self { clip, tokenizer, tensors, weights: Vec::new(), of_two })
     }
 
+    /// Tokens of a prompt: what tokenizer and encoder both allow.
+    pub(super) fn tokens(&self) -> usize {
+        self.tokenizer.most().clamp(2, self.clip.tokens.max(2))
+    }
+
     pub(super) fn specs(&self) -> Result<Vec<Spec>, Error> {
-        Ok(self.clip.graph(1)?.weights)
+        Ok(self.clip.graph(1, 2)?.weights)
     }
 
     pub(super) async fn load(
@@ -57,7 +62,7 @@ impl Encoder {
 
     /// The network for so many texts, on the engine.
     pub(super) fn plan(&self, texts: usize, engine: &dyn Engine) -> Result<Plan, Error> {
-        Plan::new(&self.clip.graph(texts)?, engine, &self.weights, false)
+        Plan::new(&self.clip.graph(texts, self.tokens())?, engine, &self.weights, false)
     }
 
     /// Reads the prompts.
@@ -69,9 +74,9 @@ impl Encoder {
         engine: &dyn Engine,
         control: &dyn Control,
     ) -> Result<States, Error> {
-        let tokens = self.clip.tokens;
+        let tokens = self.tokens();
         let ids: Vec<u32> = prompts.iter().flat_map(|prompt| self.tokenizer.encode(prompt, tokens)).collect();
-        let rows = self.clip.embed(&ids, &self.tensors, files).await?;
+        let rows = self.clip.embed(&ids, tokens, &self.tensors, files).await?;
         let mut recording = Recording::new();
         plan.write(&mut recording, 0, &rows)?;
         engine.run(&recording, control).await?;

@@ -155,11 +155,13 @@ impl Sampler {
             ("use_flow_sigmas", 0.0),
             ("euler_at_final", 0.0),
         ])?;
-        for key in ["trained_betas", "shift_terminal", "variance_type"] {
+        for key in ["trained_betas", "shift_terminal"] {
             if config.get(key).is_some() {
                 return Err(config.refuse(key, "leave it out"));
             }
         }
+        // It is about noise that none of these samplers adds, unless the network learned it.
+        config.only("variance_type", &["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"])?;
         config.only("final_sigmas_type", &["zero"])?;
         config.only("interpolation_type", &["linear"])?;
         config.only("timestep_type", &["discrete"])?;
