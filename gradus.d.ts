@@ -4,7 +4,40 @@ export interface Gradus {
   snapshot(): Snapshot;
   /** What computes; null until the worker has said, which takes some tens of milliseconds after the page opened. */
   adapter(): Adapter | null;
+  /**
+   * Runs a listener by its api name. The inputs are in the order of the handler's arguments; without them, what the
+   * page's components hold. Throws a TypeError where there is no such listener or it does not take the inputs. The
+   * result is shown in the page as well.
+   */
+  submit(listener: string, inputs?: Input[]): Run;
+  /** Calls back with a job's id, for jobs of all tabs. Gives a function that ends it. */
+  on(event: "accepted" | "started" | "ended", callback: (id: string) => void): () => void;
 }
+
+export interface Run extends AsyncIterable<Output[]> {
+  /** The job's id, once it was accepted; null before. */
+  id: string | null;
+  /** Resolves with the id once the job is stored; rejects with an Error named "refused" when it is not taken. */
+  accepted: Promise<string>;
+  /**
+   * Resolves with the outputs once the job is done and stored; rejects with an Error named "failed", "cancelled" or
+   * "refused". It always settles, whichever tab runs the job, as long as this page lives.
+   */
+  done: Promise<Output[]>;
+  /** Cancels the job, waiting or running; `done` then rejects. One that has ended stays as it is. */
+  cancel(): void;
+}
+
+/** Of a picture: RGBA, row by row, not premultiplied. An ImageData is one. */
+export interface Picture {
+  width: number;
+  height: number;
+  data: Uint8ClampedArray;
+}
+
+export type Input = string | number | boolean | null | Picture;
+/** Undefined where a partial result leaves an output as it was. */
+export type Output = string | number | boolean | null | undefined | Picture | Picture[];
 
 export interface Snapshot {
   lanes: Lane[];

@@ -4,11 +4,15 @@
 
 #[cfg(feature = "pictures")]
 mod files;
+#[cfg(feature = "storage")]
+mod origin;
 mod time;
 mod workers;
 
 #[cfg(feature = "pictures")]
 pub use files::FetchedFiles;
+#[cfg(feature = "storage")]
+pub use origin::{origin, session_id};
 pub use time::{BrowserClock, BrowserSpawn, BrowserTimer};
 pub use workers::{BrowserWorkers, PageLink, listen_to_page};
 

@@ -4,6 +4,8 @@
 //! a [`plan::Plan`] makes one ready on an engine; a [`schedule::Schedule`] says what happens between two runs of the
 //! network; the [`pipeline::Pipeline`] puts it all together. Everything is checked against diffusers itself: see
 //! `tests/fixtures/diffusion`.
+//!
+//! What is sorted here is sorted by std's heap: `sort_unstable` is compiled anew for each type, at 3 kB of wasm.
 
 pub mod autoencoder;
 pub mod autoencoder_kl;

@@ -3,6 +3,8 @@
 //! A file is 8 bytes of length, a JSON header of that length, and the data. The header is hostile: everything it says
 //! is checked before anything of its size is allocated.
 
+use std::collections::BinaryHeap;
+
 use super::config;
 use super::json::Json;
 use crate::kernels::nn::half;
@@ -99,12 +101,12 @@ impl Tensors {
         }
         let json = Json::parse(&config::read(files, &index).await?)
             .map_err(|error| Error::new(format!("{index}: {error}.")))?;
-        let mut shards: Vec<&str> = json
+        let shards: Vec<&str> = json
             .get("weight_map")
             .and_then(Json::map)
             .map(|map| map.iter().filter_map(|(_, file)| file.text()).collect())
             .unwrap_or_default();
-        shards.sort_unstable();
+        let mut shards = BinaryHeap::from(shards).into_sorted_vec();
         shards.dedup();
         for shard in shards {
             if shard.contains('/') || shard.contains('\\') || !shard.ends_with(".safetensors") {

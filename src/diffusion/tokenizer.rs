@@ -1,5 +1,7 @@
 //! CLIP's tokenizer: byte pairs (Sennrich et al., 2016) inside of words, as OpenAI's CLIP has them.
 
+use std::collections::BinaryHeap;
+
 use super::config::{self, Config};
 use super::json::Json;
 use crate::ports::Files;
@@ -83,7 +85,7 @@ impl Tokenizer {
             let id = id.whole().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| refuse("a token has no number"))?;
             sorted.push((token, id));
         }
-        sorted.sort_unstable();
+        let sorted = BinaryHeap::from(sorted).into_sorted_vec();
         let find = |token: &str| {
             sorted
                 .binary_search_by_key(&token, |(known, _)| known)
@@ -105,7 +107,7 @@ impl Tokenizer {
             }
         }
         // Of equal pairs the first counts; sorted, so that the map grows at its end.
-        pairs.sort_unstable();
+        let mut pairs = BinaryHeap::from(pairs).into_sorted_vec();
         pairs.dedup_by_key(|(pair, _)| *pair);
         Ok(Self {
             bytes: (0..=255).map(letter_of).collect(),

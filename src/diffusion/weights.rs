@@ -1,5 +1,7 @@
 //! What weights a graph wants, and how they come from a checkpoint's files into an engine's buffers.
 
+use std::collections::BinaryHeap;
+
 use gradus_cpu::nn::conv::COLUMNS;
 
 use super::safetensors::{Dtype, Tensor, Tensors};
@@ -159,13 +161,13 @@ impl Loader<'_> {
         for (tensor, bias) in parts {
             let outer = tensor.shape.first().copied().unwrap_or(0);
             // The rows of this part that are wanted, in their order in the file, so that neighbours are read at once.
-            let mut wanted: Vec<(usize, usize)> = columns
+            let wanted: Vec<(usize, usize)> = columns
                 .iter()
                 .enumerate()
                 .filter_map(|(place, &row)| Some(((row as usize).checked_sub(first)?, place)))
                 .filter(|&(row, _)| row < outer)
                 .collect();
-            wanted.sort_unstable();
+            let wanted = BinaryHeap::from(wanted).into_sorted_vec();
             let mut rest = wanted.as_slice();
             while let Some(&(start, _)) = rest.first() {
                 let run = rest.iter().enumerate().take_while(|&(n, &(row, _))| row == start + n).count();

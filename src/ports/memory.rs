@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
+pub use super::origin::{MemoryLog, MemoryTabs, Origin};
 use super::{Clock, Files, Link, Spawn, Store, Timer, WorkerListener, WorkerSignal, Workers};
 use crate::ids::WorkerId;
 use crate::value::{Error, SortedMap, Time};
@@ -187,6 +188,11 @@ impl MemoryWorkers {
     /// The workers that run.
     pub fn running(&self) -> Vec<WorkerId> {
         self.running.borrow().keys().copied().collect()
+    }
+
+    /// Makes a worker say this.
+    pub fn say(&self, worker: WorkerId, bytes: Vec<u8>) {
+        self.to_page.borrow_mut().push_back((worker, WorkerSignal::Message(bytes)));
     }
 
     /// Breaks a worker, as a browser would that ran out of memory.

@@ -3,6 +3,7 @@
 //! PURE. May name `value` and `ids` only. The twins are in [`memory`]; the browser's are in `browser`.
 
 pub mod memory;
+mod origin;
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -71,6 +72,74 @@ pub trait Store {
 
     /// Keeps `text` under `key`; where nothing can be kept (private mode), nothing happens and the app works on.
     fn set(&self, key: &str, text: &str);
+}
+
+/// One put into the log: all of it is written, or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Put {
+    /// Everything written before goes, and only this record and these values stay.
+    pub whole: bool,
+    /// The record.
+    pub record: Vec<u8>,
+    /// Large values that stand apart, under their keys.
+    pub values: Vec<(u64, Vec<u8>)>,
+    /// Large values that go.
+    pub dropped: Vec<u64>,
+}
+
+/// What a log holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The records in the order in which they were written.
+    pub records: Vec<Vec<u8>>,
+    /// The large values.
+    pub values: Vec<(u64, Vec<u8>)>,
+}
+
+/// Why a log took nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogError {
+    /// Another has opened it since: this one may write no more.
+    Fenced,
+    /// It is full, blocked or broken; what the browser says.
+    Failed(String),
+}
+
+/// Records that outlive the page. Only who opened it last may write.
+pub trait Log {
+    /// Opens it, shuts out whoever had it open, and reads it.
+    fn open(&self) -> LocalBoxFuture<'static, Result<Found, LogError>>;
+
+    /// Writes; resolves once it is written.
+    fn put(&self, put: Put) -> LocalBoxFuture<'static, Result<(), LogError>>;
+}
+
+/// What the tabs of one app hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TabSignal {
+    /// This tab leads from now on.
+    Lead,
+    /// Another tab said this.
+    Message(Vec<u8>),
+    /// The page is about to be frozen or left: the last moment to act.
+    Rest,
+    /// The page is back.
+    Wake,
+}
+
+/// The tabs of one app in one browser. At most one leads.
+pub trait Tabs {
+    /// How this tab hears; never within a call of its own.
+    fn listen(&self, listener: Rc<dyn Fn(TabSignal)>);
+
+    /// Wants to lead: [`TabSignal::Lead`] follows once no other tab does.
+    fn stand(&self);
+
+    /// Leads no more, and does not want to.
+    fn resign(&self);
+
+    /// Says something to all other tabs.
+    fn send(&self, message: Vec<u8>);
 }
 
 /// Files by path, as a model's checkpoint is made of; read in pieces, as they may be larger than memory.

@@ -62,13 +62,17 @@ impl Queue {
             };
             return self.finish(now, job, End::Failed(end));
         }
-        record.retries += 1;
-        let due = now + back_off(job, record.retries);
         self.facts.push_back(Fact::Retried { job });
+        self.retried(now, job);
+    }
+
+    /// Lets a job out of its slot and begin again in a while.
+    pub(super) fn retried(&mut self, now: Time, job: JobId) {
         self.leave_slot(job);
-        if let Some(record) = self.records.get_mut(&job) {
-            record.attempt = Attempt(record.attempt.0 + 1);
-        }
+        let Some(record) = self.records.get_mut(&job) else { return };
+        record.retries += 1;
+        record.attempt = Attempt(record.attempt.0 + 1);
+        let due = now + back_off(job, record.retries);
         self.line_up_again(job, due);
     }
 
@@ -154,6 +158,9 @@ impl Queue {
 
     /// What a chain goes on with.
     fn follow(&mut self, now: Time, record: &Record, end: &End) {
+        if self.replica {
+            return;
+        }
         let Some(config) = self.listeners.get(record.listener.0 as usize) else { return };
         let lost = self.has(Fault::LostChain) && *end == End::Cancelled;
         let next: Vec<_> =
@@ -165,7 +172,7 @@ impl Queue {
         }
     }
 
-    fn remember(&mut self, record: Record) {
+    pub(super) fn remember(&mut self, record: Record) {
         let grows = self.has(Fault::HistoryGrows);
         if self.history.len() >= self.history_most && !grows {
             self.history.pop_front();

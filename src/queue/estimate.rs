@@ -66,6 +66,11 @@ impl Queue {
         }
     }
 
+    /// Takes over what another queue of the same app knows of its runs.
+    pub fn keep_runs_of(&mut self, other: &Self) {
+        self.runs.clone_from(&other.runs);
+    }
+
     /// How long a job in a slot still takes; `None` where nothing is known.
     #[must_use]
     pub fn remaining(&self, job: JobId, now: Time) -> Option<Duration> {

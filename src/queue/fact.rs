@@ -125,6 +125,7 @@ impl Queue {
     ///
     /// To be called before anything else; jobs of listeners that do not exist are left out.
     pub fn restore(&mut self, now: Time, jobs: Vec<Kept>, next_job: u64) {
+        self.now = now;
         self.next_job = self.next_job.max(next_job);
         for kept in jobs {
             self.next_job = self.next_job.max(kept.job.0 + 1);

@@ -133,6 +133,12 @@ impl Ledger {
         begun.chain(waiting).cloned().collect()
     }
 
+    /// A job that has not ended.
+    #[must_use]
+    pub fn job(&self, job: JobId) -> Option<&Kept> {
+        self.jobs.get(&job)
+    }
+
     /// Whether a job has not ended.
     #[must_use]
     pub fn has(&self, job: JobId) -> bool {

@@ -46,11 +46,13 @@ pub struct Queue {
     pub(super) slots: SortedMap<u64, usize>,
     /// When something is to be looked at again, whatever became of it meanwhile.
     pub(super) alarms: BinaryHeap<Reverse<Alarm>>,
+    /// It follows another queue and starts nothing.
+    pub(super) replica: bool,
     max_waiting: Option<usize>,
-    next_slot: u64,
+    pub(super) next_slot: u64,
     /// The lane whose turn it is to start.
     turn: usize,
-    now: Time,
+    pub(super) now: Time,
     #[cfg(feature = "faults")]
     fault: Option<Fault>,
 }
@@ -72,6 +74,7 @@ impl Queue {
             max_interrupts: config.max_interrupts,
             slots: SortedMap::default(),
             alarms: BinaryHeap::new(),
+            replica: false,
             max_waiting: config.max_waiting,
             next_slot: 0,
             turn: 0,
@@ -222,7 +225,8 @@ impl Queue {
                 break;
             }
             self.alarms.pop();
-            let Some((job, attempt)) = what else { continue };
+            // What takes too long is stopped by the queue that runs it.
+            let Some((job, attempt)) = what.filter(|_| !self.replica) else { continue };
             let Some(record) = self.records.get_mut(&job) else { continue };
             if record.attempt == attempt && record.began.is_some() && record.stopping.is_none() {
                 record.stopping = Some(Stopping::TimeLimit);
@@ -273,6 +277,9 @@ impl Queue {
     pub fn poll_effect(&mut self) -> Option<Effect> {
         if let Some(effect) = self.effects.pop_front() {
             return Some(effect);
+        }
+        if self.replica {
+            return None;
         }
         for step in 0..self.lanes.len() {
             let index = (self.turn + step) % self.lanes.len();

@@ -36,6 +36,7 @@ mod lane;
 mod ledger;
 mod machine;
 mod record;
+mod replica;
 mod row;
 
 pub use config::{Batch, LaneConfig, Link, ListenerConfig, QueueConfig};

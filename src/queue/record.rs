@@ -113,6 +113,22 @@ impl Record {
         }
     }
 
+    /// What facts say of it, with the last attempt that was given a slot.
+    pub(super) fn kept(&self, attempt: Option<Attempt>) -> Kept {
+        Kept {
+            job: self.id,
+            listener: self.listener,
+            session: self.session,
+            priority: self.priority,
+            after: self.after,
+            started: attempt.is_some(),
+            attempt,
+            retries: self.retries,
+            interrupts: self.interrupts,
+            cancelling: self.stopping == Some(Stopping::Cancel),
+        }
+    }
+
     pub(super) fn stand(&self) -> Stand {
         Stand { priority: self.priority, session: self.session }
     }

@@ -6,13 +6,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 
+use super::book::{Book, Flight};
+use super::message::{Audience, Command, Submit};
 use super::pool::Pool;
-use super::view::{Changes, Status, Toast};
-use super::{Options, Ports};
+use super::stored::{Inputs, Stranger};
+use super::tabs::{Part, first_token};
+use super::take_up::Done;
+use super::view::{Changes, Status, Toast, Told, Watcher};
+use super::{Options, Ports, TabFault};
 use crate::blocks::App;
-use crate::ids::{Attempt, ComponentId, JobId, ListenerId};
-use crate::ports::WorkerListener;
+use crate::ids::{Attempt, ComponentId, JobId, ListenerId, SessionId};
+use crate::ports::{Found, LogError, WorkerListener};
 use crate::queue::{LaneConfig, ListenerConfig, Queue, QueueConfig};
 use crate::value::{EngineInfo, NoteLevel, Picture, Progress, SortedMap, SortedSet, Time, Value};
 use crate::wire::ToWorker;
@@ -34,7 +40,12 @@ pub(super) struct Slot {
 /// What the queue need not know of a job.
 pub(super) struct JobData {
     pub(super) listener: ListenerId,
-    pub(super) inputs: Vec<Value>,
+    pub(super) session: SessionId,
+    /// By which its submitter knows it.
+    pub(super) token: u64,
+    pub(super) inputs: Inputs,
+    /// It was submitted since this page opened, so that its links read what the components hold.
+    pub(super) live: bool,
     /// The latest value of each output, where there was one.
     pub(super) latest: Vec<Option<Value>>,
     pub(super) progress: Option<Progress>,
@@ -68,6 +79,8 @@ pub(super) enum Later {
     Rested(ListenerId, u64),
     /// A throttle lets the next run.
     Let(ListenerId),
+    /// No tab has answered for a while, if none has.
+    StillOpening,
     /// A Timer component's time is over.
     Tick(ComponentId),
 }
@@ -92,6 +105,36 @@ pub(super) struct State {
     pub(super) toasts: Vec<Toast>,
     listener: Option<Rc<dyn Fn()>>,
     announced: bool,
+    /// What it is among its app's tabs.
+    pub(super) part: Part,
+    pub(super) book: Book,
+    pub(super) audience: Audience,
+    /// Jobs that ended, of all sessions where this page leads.
+    pub(super) ended: VecDeque<Done>,
+    /// Of those, the jobs whose results this page has shown.
+    pub(super) shown: SortedSet<JobId>,
+    pub(super) strangers: Vec<Stranger>,
+    /// Submits that nobody has taken yet.
+    pub(super) sent: SortedMap<u64, Submit>,
+    /// What else waits for a part.
+    pub(super) early: Vec<Command>,
+    pub(super) next_token: u64,
+    pub(super) watchers: SortedMap<u64, Watcher>,
+    pub(super) observers: Vec<Rc<dyn Fn(&'static str, JobId)>>,
+    /// What observers are to be told once nothing is borrowed.
+    pub(super) seen: Vec<(&'static str, JobId)>,
+    /// What watchers are to be told once nothing is borrowed.
+    pub(super) told: Vec<(Watcher, Told)>,
+    /// What the links of the job that ended last read, where that is not what the components hold.
+    pub(super) chain: Option<(JobId, Inputs)>,
+    pub(super) flight: Option<Flight>,
+    #[cfg(feature = "faults")]
+    pub(super) fault: Option<TabFault>,
+    /// It wants to lead, or does.
+    pub(super) stands: bool,
+    /// Counts how often this page gave up to lead: what it wanted before is void.
+    pub(super) rests: u64,
+    pub(super) opening: Option<LocalBoxFuture<'static, Result<Found, LogError>>>,
     /// What is to be done in a while and not yet given to a timer.
     pub(super) later: Vec<(Duration, Later)>,
     /// The next time of the queue that a timer waits for.
@@ -104,37 +147,70 @@ pub(super) struct State {
 
 /// Acts on the state, then lets the effects follow, then tells the page; no borrow is held while it is told.
 pub(super) fn with<R>(state: &Rc<RefCell<State>>, act: impl FnOnce(&mut State) -> R) -> R {
-    let (result, tell, later) = {
+    let (result, tell, later, told, flight, opening, rests) = {
         let mut state = state.borrow_mut();
         let result = act(&mut state);
         state.follow_effects();
+        state.send_off();
         state.set_alarm();
-        (result, state.whom_to_tell(), std::mem::take(&mut state.later))
+        let (later, told) = (std::mem::take(&mut state.later), std::mem::take(&mut state.told));
+        (result, state.whom_to_tell(), later, told, state.flight.take(), state.opening.take(), state.rests)
     };
     for (delay, what) in later {
         wake(state, delay, what);
     }
+    if let Some(Flight { log, put, number }) = flight {
+        let through = move |result| Box::new(move |state: &mut State| state.put_is_through(number, result)) as Act;
+        follow_up(state, log.put(put).map(through).boxed_local());
+    }
+    if let Some(opening) = opening {
+        let opened = move |found| Box::new(move |state: &mut State| state.opened(rests, found)) as Act;
+        follow_up(state, opening.map(opened).boxed_local());
+    }
+    for (watcher, told) in told {
+        watcher(told);
+    }
+    observe(state);
     if let Some(listener) = tell {
         listener();
     }
     result
 }
 
-fn wake(state: &Rc<RefCell<State>>, delay: Duration, what: Later) {
+fn observe(state: &Rc<RefCell<State>>) {
+    let (seen, observers) = {
+        let mut state = state.borrow_mut();
+        (std::mem::take(&mut state.seen), state.observers.clone())
+    };
+    for (what, job) in seen {
+        observers.iter().for_each(|observer| observer(what, job));
+    }
+}
+
+/// What is to be done with the state once something has happened.
+type Act = Box<dyn FnOnce(&mut State)>;
+
+/// Goes on with what a future gives.
+fn follow_up(state: &Rc<RefCell<State>>, future: LocalBoxFuture<'static, Act>) {
     let weak = Rc::downgrade(state);
-    let ports = state.borrow().ports.clone();
-    let sleep = ports.timer.sleep(delay);
+    let spawn = Rc::clone(&state.borrow().ports.spawn);
     let wait = async move {
-        sleep.await;
+        let act = future.await;
         if let Some(state) = weak.upgrade() {
-            with(&state, |state| state.woken(what));
+            with(&state, act);
         }
     };
-    ports.spawn.spawn(wait.boxed_local());
+    spawn.spawn(wait.boxed_local());
+}
+
+fn wake(state: &Rc<RefCell<State>>, delay: Duration, what: Later) {
+    let sleep = state.borrow().ports.timer.sleep(delay);
+    let woken = move |()| Box::new(move |state: &mut State| state.woken(what)) as Act;
+    follow_up(state, sleep.map(woken).boxed_local());
 }
 
 /// The queue of an app.
-fn queue_config(app: &App) -> QueueConfig {
+pub(super) fn queue_config(app: &App) -> QueueConfig {
     let lane = |lane: &crate::blocks::LaneSpec| LaneConfig {
         name: lane.name.clone(),
         count: lane.count,
@@ -200,6 +276,26 @@ impl State {
             later: Vec::new(),
             alarm: None,
             freed: false,
+            part: Part::Opening,
+            book: Book::new(),
+            audience: Audience::default(),
+            ended: VecDeque::new(),
+            shown: SortedSet::default(),
+            strangers: Vec::new(),
+            sent: SortedMap::default(),
+            early: Vec::new(),
+            next_token: first_token(options.seed),
+            watchers: SortedMap::default(),
+            observers: Vec::new(),
+            seen: Vec::new(),
+            told: Vec::new(),
+            chain: None,
+            flight: None,
+            #[cfg(feature = "faults")]
+            fault: None,
+            stands: false,
+            rests: 0,
+            opening: None,
             runs_kept: None,
         };
         state.recall();
@@ -208,6 +304,18 @@ impl State {
 
     pub(super) fn now(&self) -> Time {
         self.ports.clock.now()
+    }
+
+    /// Whether this fault was planted; never outside of tests.
+    #[cfg(feature = "faults")]
+    pub(super) fn has(&self, fault: TabFault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    #[cfg(not(feature = "faults"))]
+    #[allow(clippy::unused_self, reason = "the same call as under test")]
+    pub(super) const fn has(&self, _: TabFault) -> bool {
+        false
     }
 
     fn set_alarm(&mut self) {
@@ -237,6 +345,7 @@ impl State {
                 }
                 self.trigger(listener);
             }
+            Later::StillOpening => self.still_opening(),
             Later::Tick(timer) => self.tick(timer),
         }
     }

@@ -3,12 +3,17 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::book::Todo;
 use super::conduct::{JobData, Later, State};
 use super::pool::{Stop, Task};
+use super::stored::{Inputs, Payload, outputs_key, payload};
+use super::tabs::Part;
+use super::take_up::Done;
+use super::view::Told;
 use crate::blocks::Event;
-use crate::ids::{Attempt, ComponentId, JobId, ListenerId};
-use crate::queue::{Effect, End, WorkerEvent};
-use crate::value::Value;
+use crate::ids::{Attempt, ComponentId, JobId, ListenerId, SessionId};
+use crate::queue::{Effect, End, Kept, WorkerEvent};
+use crate::value::{SortedSet, Value};
 use crate::wire::ToWorker;
 
 /// How long a cancelled job may take to its next checkpoint before its worker is ended.
@@ -31,8 +36,13 @@ impl State {
     fn follow_queue(&mut self) {
         while let Some(effect) = self.queue.poll_effect() {
             match effect {
-                Effect::Start { job, attempt } => self.start(job, attempt),
-                Effect::StartBatch { jobs } => jobs.into_iter().for_each(|(job, attempt)| self.start(job, attempt)),
+                Effect::Start { job, attempt } => self.start_once_written(job, attempt),
+                Effect::StartBatch { jobs } => {
+                    jobs.into_iter().for_each(|(job, attempt)| self.start_once_written(job, attempt));
+                }
+                Effect::Stop { job, attempt } if self.book.take_back(job, attempt) => {
+                    self.queue.handle_worker(self.now(), job, attempt, WorkerEvent::Stopped);
+                }
                 Effect::Stop { job, attempt } => match self.pool.stop(job, attempt) {
                     Stop::Over => {
                         self.queue.handle_worker(self.now(), job, attempt, WorkerEvent::Stopped);
@@ -40,15 +50,54 @@ impl State {
                     Stop::Asked => self.later.push((GRACE, Later::EndWorker(job, attempt))),
                 },
                 Effect::Ended { job, end } => self.ended(job, &end),
-                Effect::Chained { job, listener, .. } => {
-                    let inputs = self.inputs_of(listener);
-                    self.take_in(job, listener, inputs);
-                }
+                Effect::Chained { after, job, listener } => self.chained(after, job, listener),
             }
             self.panel_changed = true;
         }
-        // Nothing keeps them yet.
-        while self.queue.poll_fact().is_some() {}
+    }
+
+    fn start_once_written(&mut self, job: JobId, attempt: Attempt) {
+        self.facts_to_book();
+        self.book.after(Todo::Start(job, attempt));
+    }
+
+    /// A link follows: on what the components hold now, or where their page is gone or another, on what they held when
+    /// the chain began and what was written since.
+    fn chained(&mut self, after: JobId, job: JobId, listener: ListenerId) {
+        let session = self.queue.job(job).map_or(self.options.session, |view| view.session);
+        let apart = self.chain.as_ref().filter(|(ended, _)| *ended == after).map(|(_, inputs)| inputs.context.clone());
+        let inputs = match &apart {
+            None => Inputs { values: self.inputs_of(listener), context: self.context_of(listener) },
+            Some(context) => {
+                let held = |id: &ComponentId| {
+                    let first = || self.app.component(*id).map_or(Value::Null, |spec| spec.value.clone());
+                    context.iter().find(|(other, _)| other == id).map_or_else(first, |(_, value)| value.clone())
+                };
+                let spec = self.app.listener(listener);
+                let values = spec.map_or_else(Vec::new, |spec| spec.inputs.iter().map(held).collect());
+                Inputs { values, context: context.clone() }
+            }
+        };
+        self.take_in(job, listener, session, 0, inputs, apart.is_none());
+        self.note_given(job);
+    }
+
+    /// What the links after a listener will read, as it is now: they must be able to run without this page.
+    pub(super) fn context_of(&self, listener: ListenerId) -> Vec<(ComponentId, Value)> {
+        let mut chain = vec![listener];
+        let mut read = SortedSet::default();
+        let mut at = 0;
+        while let Some(&before) = chain.get(at) {
+            at += 1;
+            for (spec, id) in self.app.listeners().iter().zip((0u32..).map(ListenerId)) {
+                if spec.after.is_some_and(|(link, _)| link == before) && !chain.contains(&id) {
+                    chain.push(id);
+                    read.extend(spec.inputs.iter().copied());
+                }
+            }
+        }
+        let held = |id: ComponentId| Some((id, self.slots.get(id.0 as usize)?.value.clone()));
+        read.into_iter().filter_map(held).collect()
     }
 
     /// What the components that a listener reads hold now.
@@ -58,11 +107,24 @@ impl State {
     }
 
     /// Keeps what belongs to a job that the queue has accepted.
-    pub(super) fn take_in(&mut self, job: JobId, listener: ListenerId, inputs: Vec<Value>) {
+    pub(super) fn take_in(
+        &mut self,
+        job: JobId,
+        listener: ListenerId,
+        session: SessionId,
+        token: u64,
+        inputs: Inputs,
+        live: bool,
+    ) {
         let app = Rc::clone(&self.app);
         let Some(spec) = app.listener(listener) else { return };
         let latest = vec![None; spec.outputs.len()];
-        self.jobs.insert(job, JobData { listener, inputs, latest, progress: None, preview: None });
+        let (progress, preview) = (None, None);
+        self.jobs.insert(job, JobData { listener, session, token, inputs, latest, progress, preview, live });
+        self.panel_changed = true;
+        if session != self.options.session {
+            return;
+        }
         if let Some(pending) = self.pending.get_mut(listener.0 as usize) {
             pending.jobs += 1;
         }
@@ -72,10 +134,14 @@ impl State {
                 self.changed.insert(output);
             }
         }
-        self.panel_changed = true;
     }
 
-    fn start(&mut self, job: JobId, attempt: Attempt) {
+    /// Gives an attempt to a worker, unless it is no longer wanted.
+    pub(super) fn start(&mut self, job: JobId, attempt: Attempt) {
+        let wanted = self.queue.job(job).is_some_and(|view| view.attempt == attempt && view.ended.is_none());
+        if !wanted || self.part != Part::Leads {
+            return;
+        }
         let app = Rc::clone(&self.app);
         let Some(data) = self.jobs.get_mut(&job) else { return };
         let Some(spec) = app.listener(data.listener) else { return };
@@ -86,7 +152,7 @@ impl State {
             job,
             attempt,
             listener: data.listener,
-            inputs: data.inputs.clone(),
+            inputs: data.inputs.values.clone(),
             seed: seed_of(self.options.seed, job),
         };
         let alone = self.panics.get(&data.listener).is_some_and(|&panics| panics >= PANICS_BEFORE_ALONE);
@@ -98,25 +164,93 @@ impl State {
         let Some(data) = self.jobs.remove(&job) else { return };
         let app = Rc::clone(&self.app);
         let Some(spec) = app.listener(data.listener) else { return };
+        let done = *end == End::Done;
+        let own = data.session == self.options.session;
+        let outputs = if done { data.latest } else { Vec::new() };
+        self.facts_to_book();
+        self.record_end(job, data.token, end, &outputs);
+        if done {
+            self.keep_runs(data.listener);
+        }
+        if !own {
+            self.give(job, &outputs);
+        }
+        // Another's page or an earlier one knew what its components held; this one knows what was written since.
+        self.chain = (!own || !data.live).then(|| {
+            let mut inputs = data.inputs.clone();
+            for (&output, value) in spec.outputs.iter().zip(&outputs) {
+                if let (Some(value), Some((_, held))) = (value, inputs.context.iter_mut().find(|(id, _)| *id == output))
+                {
+                    held.clone_from(value);
+                }
+            }
+            (job, inputs)
+        });
+        if let (End::Failed(_), true) = (end, own) {
+            self.failed.push_back((job, data.listener, data.inputs.values));
+            self.failed.drain(..self.failed.len().saturating_sub(FAILED_KEPT));
+        }
+        if own {
+            self.show_end(job, data.token, data.listener, end, outputs, data.live);
+        } else {
+            self.freed = true;
+        }
+    }
+
+    /// Keeps an end: in the log where this page leads, and in its own history.
+    fn record_end(&mut self, job: JobId, token: u64, end: &End, outputs: &[Option<Value>]) {
+        let Some(view) = self.queue.job(job) else { return };
+        let mut kept = Kept::new(job, view.listener, view.session, view.priority, view.after);
+        kept.attempt = Some(view.attempt);
+        let took =
+            view.began.zip(view.ended).map_or(0, |(began, ended)| ended.as_micros().saturating_sub(began.as_micros()));
+        let mut bytes = 0;
+        if super::STORAGE && self.book.log.is_some() && !outputs.is_empty() {
+            let packed = payload(&outputs, outputs_key(job), Some(&mut self.book.values));
+            bytes = match &packed {
+                Payload::Here(bytes) => bytes.len(),
+                Payload::Apart => self.book.values.last().map_or(0, |(_, bytes)| bytes.len()),
+            };
+            self.book.batch.gave.push((job, packed));
+        }
+        self.keep_done(Done { kept, token, end: end.clone(), took, outputs: outputs.to_vec(), bytes });
+    }
+
+    /// Shows how a job of this page ended. Of one that an earlier page submitted, only the result.
+    pub(super) fn show_end(
+        &mut self,
+        job: JobId,
+        token: u64,
+        listener: ListenerId,
+        end: &End,
+        outputs: Vec<Option<Value>>,
+        live: bool,
+    ) {
+        let app = Rc::clone(&self.app);
+        let Some(spec) = app.listener(listener) else { return };
+        self.shown.insert(job);
         let status = self.end_status(job, end);
-        for (&output, value) in spec.outputs.iter().zip(data.latest) {
+        for (&output, value) in spec.outputs.iter().zip(outputs.iter().chain(std::iter::repeat(&None))) {
             if let Some(slot) = self.slots.get_mut(output.0 as usize) {
                 slot.active.remove(&job);
                 slot.last = Some(status.clone());
             }
             self.changed.insert(output);
             if let (End::Done, Some(value)) = (end, value) {
-                self.write(output, value);
+                self.write(output, value.clone(), live);
             }
         }
-        if let End::Failed(_) = end {
-            self.failed.push_back((job, data.listener, data.inputs));
-            self.failed.drain(..self.failed.len().saturating_sub(FAILED_KEPT));
+        if self.watchers.contains_key(&token) {
+            self.facts_to_book();
+            self.book.after(Todo::Tell(token, Told::Ended(end.clone(), outputs)));
         }
-        if *end == End::Done {
-            self.keep_runs(data.listener);
-        }
-        self.settle(data.listener);
+        self.settle(listener);
+    }
+
+    pub(super) fn tell(&mut self, token: u64, told: Told) {
+        let last = matches!(told, Told::Ended(..) | Told::Refused(_));
+        let watcher = if last { self.watchers.remove(&token) } else { self.watchers.get(&token).cloned() };
+        self.told.extend(watcher.map(|watcher| (watcher, told)));
     }
 
     pub(super) fn keep_latest(&mut self, job: JobId, outputs: Vec<Option<Value>>) {
@@ -133,19 +267,24 @@ impl State {
 
     pub(super) fn show_partial(&mut self, job: JobId, outputs: Vec<Option<Value>>) {
         self.keep_latest(job, outputs.clone());
+        if let Some(token) =
+            self.jobs.get(&job).map(|data| data.token).filter(|token| self.watchers.contains_key(token))
+        {
+            self.tell(token, Told::Partial(outputs.clone()));
+        }
         let app = Rc::clone(&self.app);
         let Some(spec) = self.jobs.get(&job).and_then(|data| app.listener(data.listener)) else { return };
         for (&output, value) in spec.outputs.iter().zip(outputs) {
             if let Some(value) = value
                 && self.followed(output) == Some(job)
             {
-                self.write(output, value);
+                self.write(output, value, true);
             }
         }
     }
 
-    /// A result of a handler goes into a component.
-    fn write(&mut self, id: ComponentId, value: Value) {
+    /// A result of a handler goes into a component; `tells` says whether that is a change.
+    fn write(&mut self, id: ComponentId, value: Value, tells: bool) {
         let app = Rc::clone(&self.app);
         let (Some(spec), Some(slot)) = (app.component(id), self.slots.get_mut(id.0 as usize)) else { return };
         self.changed.insert(id);
@@ -159,7 +298,9 @@ impl State {
             slot.value = value;
             slot.version += 1;
             self.keep_state(id);
-            self.fire(Some(id), Event::Change);
+            if tells {
+                self.fire(Some(id), Event::Change);
+            }
         }
     }
 }

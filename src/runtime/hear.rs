@@ -1,11 +1,12 @@
 //! What the workers say, and what is done when one breaks.
 
 use super::conduct::State;
+use super::message::Said;
 use super::view::Toast;
 use crate::ids::{Attempt, JobId, WorkerId};
 use crate::ports::WorkerSignal;
 use crate::queue::WorkerEvent;
-use crate::value::{Error, ErrorKind, NoteLevel};
+use crate::value::{Error, ErrorKind, NoteLevel, Progress};
 use crate::wire::{self, News, ToPage};
 
 /// Times that an innocent job begins anew before the worker's breaking is blamed on it after all.
@@ -39,18 +40,23 @@ impl State {
         let now = self.now();
         match news {
             News::Began => {
+                self.pass_on(job, attempt, &|| Said::Began, true);
                 self.queue.handle_worker(now, job, attempt, WorkerEvent::Began);
             }
             News::Progress(progress) => {
-                if let Some(share) = progress.fraction() {
-                    self.queue.handle_worker(now, job, attempt, WorkerEvent::Progress(share));
-                }
-                if let Some(data) = self.jobs.get_mut(&job) {
-                    data.progress = Some(progress);
+                self.pass_on(job, attempt, &|| Said::Progress(progress.clone()), true);
+                self.note_progress(job, attempt, progress);
+            }
+            News::Partial(outputs) => {
+                self.pass_on(job, attempt, &|| Said::Partial(outputs.clone()), false);
+                self.show_partial(job, outputs);
+            }
+            News::Note(level, text) => {
+                self.pass_on(job, attempt, &|| Said::Note(level, text.clone()), false);
+                if self.jobs.get(&job).is_some_and(|data| data.session == self.options.session) {
+                    self.toasts.push(Toast::new(level, text));
                 }
             }
-            News::Partial(outputs) => self.show_partial(job, outputs),
-            News::Note(level, text) => self.toasts.push(Toast::new(level, text)),
             News::Ended(outcome) => {
                 self.pool.release(worker, job);
                 let event = match outcome {
@@ -68,6 +74,15 @@ impl State {
             }
         }
         self.touch(job);
+    }
+
+    pub(super) fn note_progress(&mut self, job: JobId, attempt: Attempt, progress: Progress) {
+        if let Some(share) = progress.fraction() {
+            self.queue.handle_worker(self.now(), job, attempt, WorkerEvent::Progress(share));
+        }
+        if let Some(data) = self.jobs.get_mut(&job) {
+            data.progress = Some(progress);
+        }
     }
 
     fn worker_panicked(&mut self, worker: WorkerId, blamed: Option<(JobId, Attempt)>, message: &str) {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::conduct::{JobData, State};
+use super::conduct::State;
 use super::status;
 use super::view::{ComponentView, EndedView, LaneView, PanelView, Phase, SlotView, Status, WaitingView};
 use crate::blocks::{ListenerSpec, ShowProgress};
 use crate::ids::{ComponentId, JobId, LaneId, ListenerId};
 use crate::queue::{End, JobState, JobView};
-use crate::value::{EngineInfo, tenths};
+use crate::value::{EngineInfo, Progress, tenths};
 
 /// Ended jobs that the panel lists.
 const ENDED_SHOWN: usize = 5;
@@ -22,7 +22,7 @@ impl State {
     }
 
     pub(super) fn busy(&self) -> bool {
-        !self.jobs.is_empty()
+        !self.sent.is_empty() || self.queue.jobs().next().is_some()
     }
 
     pub(super) fn component_view(&self, id: ComponentId) -> ComponentView {
@@ -73,7 +73,7 @@ impl State {
             JobState::Running => {
                 let phase = if view.stopping { Phase::Stopping } else { Phase::Running };
                 let progress = data.progress.as_ref().and_then(crate::value::Progress::fraction);
-                Some(Status { job, phase, text: self.running_text(&view, data), progress })
+                Some(Status { job, phase, text: self.running_text(&view, data.progress.as_ref()), progress })
             }
             JobState::Done | JobState::Failed | JobState::Cancelled => None,
         }
@@ -87,12 +87,12 @@ impl State {
         (place, waiting, estimate)
     }
 
-    fn running_text(&self, view: &JobView<'_>, data: &JobData) -> String {
+    fn running_text(&self, view: &JobView<'_>, progress: Option<&Progress>) -> String {
         if view.stopping {
             return "stopping".into();
         }
         let elapsed = view.began.map_or(Duration::ZERO, |began| self.now().since(began));
-        status::running(data.progress.as_ref(), elapsed, self.queue.remaining(view.id, self.now()))
+        status::running(progress, elapsed, self.queue.remaining(view.id, self.now()))
     }
 
     pub(super) fn end_status(&self, job: JobId, end: &End) -> Status {
@@ -128,15 +128,16 @@ impl State {
             }
         }
         let busy = self.queue.running(lane).filter_map(|job| {
-            let (view, data) = (self.queue.job(job)?, self.jobs.get(&job)?);
+            // Of another tab's job, where this one does not lead, less is known.
+            let (view, data) = (self.queue.job(job)?, self.jobs.get(&job));
             Some(SlotView {
                 job,
                 listener: self.called_by_id(view.listener),
                 phase: if view.stopping { Phase::Stopping } else { Phase::Running },
-                text: self.running_text(&view, data),
-                progress: data.progress.as_ref().and_then(crate::value::Progress::fraction),
+                text: self.running_text(&view, data.and_then(|data| data.progress.as_ref())),
+                progress: view.progress,
                 elapsed: view.began.map_or(Duration::ZERO, |began| now.since(began)),
-                preview: data.preview.clone(),
+                preview: data.and_then(|data| data.preview.clone()),
                 attempt: view.attempt.0,
             })
         });
@@ -204,6 +205,7 @@ impl State {
         let active = self.slots.iter().map(|slot| slot.active.len()).sum();
         let mut all = self.queue.census().to_vec();
         all.extend([self.jobs.len(), self.failed.len(), self.later.len(), self.toasts.len(), active]);
+        all.extend([self.book.census(), self.sent.len(), self.watchers.len(), self.ended.len(), self.shown.len()]);
         all.extend([self.pending.iter().map(|pending| pending.jobs).sum(), self.pool.census()]);
         all
     }

@@ -3,14 +3,19 @@
 //! PURE. May name `blocks`, `queue`, `wire`, `ports`, `value` and `ids`. Commands come in as method calls, state goes
 //! out as the plain data of [`view`]; nothing here draws.
 
+mod book;
 mod conduct;
 mod follow;
 mod hear;
 mod keep;
 mod look;
+mod message;
 mod pool;
 mod snapshot;
 mod status;
+mod stored;
+mod tabs;
+mod take_up;
 pub mod view;
 mod visitor;
 
@@ -18,8 +23,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::blocks::{App, Event};
-use crate::ids::{ComponentId, JobId, LaneId, ListenerId, SessionId};
-use crate::ports::{Clock, Spawn, Store, Timer, WorkerListener, Workers};
+use crate::ids::{Attempt, ComponentId, JobId, LaneId, ListenerId, SessionId};
+use crate::ports::{Clock, Log, Spawn, Store, Tabs, Timer, WorkerListener, Workers};
 pub use crate::queue::Move;
 use crate::value::{EngineInfo, Value};
 use crate::wire::{EngineChoice, ToWorker};
@@ -31,6 +36,9 @@ use view::{Changes, ComponentView, PanelView};
 const MEMORY: &str = "memory/";
 /// Under which the keys of the remembered texts are kept, one a line.
 const MEMORY_KEYS: &str = "memory-keys";
+
+/// Whether the queue may outlive its page and be shared: what is behind it is left out of a download that does without.
+const STORAGE: bool = cfg!(feature = "storage");
 
 /// The outside of a page.
 #[derive(Clone)]
@@ -45,6 +53,10 @@ pub struct Ports {
     pub workers: Rc<dyn Workers>,
     /// Keeps what handlers remember.
     pub store: Rc<dyn Store>,
+    /// Keeps the queue over reloads; `None` where nothing is kept.
+    pub log: Option<Rc<dyn Log>>,
+    /// The app's other tabs; `None` where there are none to be heard.
+    pub tabs: Option<Rc<dyn Tabs>>,
 }
 
 /// What differs from page to page.
@@ -56,6 +68,21 @@ pub struct Options {
     pub session: SessionId,
     /// Where the jobs' random numbers begin.
     pub seed: u64,
+}
+
+/// Faults that tests plant in a page to see that they find them; without the feature `faults` none can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TabFault {
+    /// A submit is told as accepted before it is written.
+    TellsBeforeWrite,
+    /// A page that gives up the lead lets its workers go on.
+    KeepsWorkers,
+    /// A submit that is sent again is taken again.
+    TakesTwice,
+    /// A page leads though it rested while its log was being opened.
+    LeadsAfterRest,
+    /// What ran when a page died is forgotten.
+    ForgetsInterrupted,
 }
 
 /// The page's conductor. Cheap to clone.
@@ -70,6 +97,9 @@ impl Runtime {
     #[must_use]
     pub fn new(app: Rc<App>, ports: Ports, options: Options) -> Self {
         let state = Rc::new_cyclic(|weak: &std::rc::Weak<RefCell<State>>| {
+            if STORAGE && let Some(tabs) = &ports.tabs {
+                tabs.listen(tabs::listener_of(weak));
+            }
             let weak = weak.clone();
             let listener: WorkerListener = Rc::new(move |worker, signal| {
                 if let Some(state) = weak.upgrade() {
@@ -137,6 +167,60 @@ impl Runtime {
     /// An event that was refused because the queue was full is tried again as soon as a job has ended.
     pub fn retry_when_free(&self, listener: ListenerId) {
         self.with(|state| state.retry_when_free(listener));
+    }
+
+    /// Runs a listener with these inputs, whatever its components hold; `watcher` is told what becomes of it, last of
+    /// all its end or that it was refused. Its result is shown as any other.
+    pub fn submit(&self, listener: ListenerId, inputs: Vec<Value>, watcher: view::Watcher) {
+        self.with(|state| state.submit_with(listener, inputs, Some(watcher)));
+    }
+
+    /// Runs a listener by its api name, with these inputs or with what its components hold; see [`Runtime::submit`].
+    ///
+    /// # Errors
+    /// In words for who called: there is no such listener, or its components do not take the inputs.
+    pub fn submit_by_name(&self, name: &str, inputs: Option<Vec<Value>>, watcher: view::Watcher) -> Result<(), String> {
+        let place = self.app.listeners().iter().position(|spec| spec.key.api_name == name);
+        let found = place.and_then(|place| Some((u32::try_from(place).ok()?, self.app.listeners().get(place)?)));
+        let Some((place, spec)) = found else {
+            let names: Vec<&str> = self.app.listeners().iter().map(|spec| spec.key.api_name.as_str()).collect();
+            return Err(format!("This app has no listener {name}. It has: {}", names.join(", ")));
+        };
+        let inputs = inputs.unwrap_or_else(|| self.state.borrow().inputs_of(ListenerId(place)));
+        if inputs.len() != spec.inputs.len() {
+            return Err(format!("{name} takes {} inputs, and {} were given.", spec.inputs.len(), inputs.len()));
+        }
+        for (component, value) in spec.inputs.iter().filter_map(|id| self.app.component(*id)).zip(&inputs) {
+            if !component.holds(value) {
+                return Err(format!("{} does not hold {}.", component.label, value.kind()));
+            }
+            component.accept(value).map_err(|why| format!("{}: {why}", component.label))?;
+        }
+        self.submit(ListenerId(place), inputs, watcher);
+        Ok(())
+    }
+
+    /// Calls `observer` with "accepted", "started" or "ended" and the job, of all tabs, as it comes true.
+    pub fn observe(&self, observer: Rc<dyn Fn(&'static str, JobId)>) {
+        self.state.borrow_mut().observers.push(observer);
+    }
+
+    /// Plants a fault.
+    #[cfg(feature = "faults")]
+    pub fn plant(&self, fault: TabFault) {
+        self.state.borrow_mut().fault = Some(fault);
+    }
+
+    /// Whether this page has the queue and the workers, for all tabs of its app.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.state.borrow().part == tabs::Part::Leads
+    }
+
+    /// The attempts that this page's workers have.
+    #[must_use]
+    pub fn at_work(&self) -> Vec<(JobId, Attempt)> {
+        self.state.borrow().pool.at_work()
     }
 
     /// How many entries each container has: what must not grow with the number of jobs that ended.

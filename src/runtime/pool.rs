@@ -195,6 +195,19 @@ impl Pool {
         state.jobs.into_iter().collect()
     }
 
+    /// The attempts that workers have.
+    pub(super) fn at_work(&self) -> Vec<(JobId, Attempt)> {
+        self.workers.values().flat_map(|state| state.jobs.iter().map(|(job, attempt)| (*job, *attempt))).collect()
+    }
+
+    /// Ends all workers, and forgets what waits for one.
+    pub(super) fn end_all(&mut self) {
+        self.backlog.clear();
+        for worker in self.workers.keys().copied().collect::<Vec<_>>() {
+            self.end(worker);
+        }
+    }
+
     /// Jobs that it holds, in workers and before them.
     pub(super) fn census(&self) -> usize {
         self.backlog.len() + self.workers.values().map(|state| state.jobs.len() + state.outbox.len()).sum::<usize>()

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::{ComponentId, JobId, ListenerId};
+pub use crate::queue::{End, Refused};
 use crate::value::{EngineInfo, NoteLevel, Picture, Value};
 
 /// A component as it is now.
@@ -162,6 +163,22 @@ impl Toast {
         Self { level, text, retry: None }
     }
 }
+
+/// What became of a submit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// It is a job, and written down.
+    Accepted(JobId),
+    /// It was refused.
+    Refused(Refused),
+    /// The job has given these so far; `None` leaves an output as it was.
+    Partial(Vec<Option<Value>>),
+    /// The job ended, and gave this.
+    Ended(End, Vec<Option<Value>>),
+}
+
+/// Who is told what becomes of a submit.
+pub type Watcher = std::rc::Rc<dyn Fn(Told)>;
 
 /// What changed since the last look.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use super::conduct::{Later, State};
-use super::view::Toast;
+use super::message::{Command, Submit};
+use super::stored::Inputs;
+use super::view::{Toast, Told, Watcher};
 use crate::blocks::{Event, Kind, TriggerMode};
 use crate::ids::{ComponentId, JobId, LaneId, ListenerId};
 use crate::queue::{Move, Refused};
@@ -12,7 +14,7 @@ use crate::value::{NoteLevel, Value};
 impl State {
     /// The page is open.
     pub(super) fn open(&mut self) {
-        self.pool.warm_up();
+        self.take_part();
         self.fire(None, Event::Load);
         let app = Rc::clone(&self.app);
         for (spec, id) in app.components().iter().zip((0u32..).map(ComponentId)) {
@@ -80,7 +82,8 @@ impl State {
         let Some(mode) = self.app.listener(listener).map(|spec| spec.mode) else { return };
         let Some(pending) = self.pending.get_mut(listener.0 as usize) else { return };
         pending.last_run = Some(now);
-        if pending.jobs > 0 && mode != TriggerMode::Multiple {
+        let sent = self.sent.values().any(|submit| submit.listener == listener);
+        if (pending.jobs > 0 || sent) && mode != TriggerMode::Multiple {
             // The inputs are taken when that run begins to wait, so it sees what was typed last.
             pending.again |= mode == TriggerMode::AlwaysLast;
             return;
@@ -132,18 +135,35 @@ impl State {
         if accepted {
             self.cancel_those_of(&spec.cancels);
             let inputs = self.inputs_of(listener);
-            if let Err(refused) = self.submit_with(listener, inputs, 0) {
-                let retry = matches!(refused, Refused::Full { .. }).then_some(listener);
-                let text = refused.to_string();
-                self.toasts.push(Toast { level: NoteLevel::Warning, text, retry });
-            }
+            self.submit_with(listener, inputs, None);
         }
     }
 
-    fn submit_with(&mut self, listener: ListenerId, inputs: Vec<Value>, raise: i32) -> Result<JobId, Refused> {
-        let job = self.queue.handle_submit(self.now(), listener, self.options.session, raise)?;
-        self.take_in(job, listener, inputs);
-        Ok(job)
+    /// Submits with these inputs; `watcher` is told what becomes of it.
+    pub(super) fn submit_with(&mut self, listener: ListenerId, values: Vec<Value>, watcher: Option<Watcher>) {
+        let token = self.next_token;
+        self.next_token = token.wrapping_add(1);
+        if let Some(watcher) = watcher {
+            self.watchers.insert(token, watcher);
+        }
+        let inputs = Inputs { values, context: self.context_of(listener) };
+        let session = self.options.session;
+        self.command(Command::Submit(Submit { session, token, listener, raise: 0, inputs, again: false }));
+    }
+
+    /// A submit of this page was refused.
+    pub(super) fn refused(&mut self, token: u64, listener: ListenerId, refused: Refused) {
+        self.sent.remove(&token);
+        if self.watchers.contains_key(&token) {
+            return self.tell(token, Told::Refused(refused));
+        }
+        let retry = matches!(refused, Refused::Full { .. }).then_some(listener);
+        let text = refused.to_string();
+        self.toasts.push(Toast { level: NoteLevel::Warning, text, retry });
+        // A run that was to follow this one would be refused as well.
+        if let Some(pending) = self.pending.get_mut(listener.0 as usize) {
+            pending.again = false;
+        }
     }
 
     /// Cancels the jobs of these listeners, waiting and running.
@@ -151,14 +171,17 @@ impl State {
         if listeners.is_empty() {
             return;
         }
-        let of = |(job, data): (&JobId, &super::conduct::JobData)| listeners.contains(&data.listener).then_some(*job);
+        let session = self.options.session;
+        let of = |(job, data): (&JobId, &super::conduct::JobData)| {
+            (data.session == session && listeners.contains(&data.listener)).then_some(*job)
+        };
         let jobs: Vec<JobId> = self.jobs.iter().filter_map(of).collect();
         jobs.into_iter().for_each(|job| self.cancel(job));
     }
 
     /// Tries a refused event again as soon as there is room.
     pub(super) fn retry_when_free(&mut self, listener: ListenerId) {
-        if self.jobs.is_empty() {
+        if self.queue.jobs().next().is_none() {
             return self.submit(listener);
         }
         if let Some(pending) = self.pending.get_mut(listener.0 as usize) {
@@ -170,35 +193,27 @@ impl State {
 
     pub(super) fn cancel(&mut self, job: JobId) {
         // One that ended a moment ago, or was cancelled before, stays as it is: the click came too late.
-        self.queue.handle_cancel(self.now(), job);
-        self.touch(job);
+        self.command(Command::Cancel(job));
     }
 
     pub(super) fn cancel_waiting(&mut self, lane: LaneId) {
-        self.queue.handle_cancel_waiting(self.now(), lane);
-        self.panel_changed = true;
+        self.command(Command::CancelWaiting(lane));
     }
 
     pub(super) fn pause(&mut self, lane: LaneId, paused: bool) {
-        self.queue.handle_pause(lane, paused);
-        self.panel_changed = true;
+        self.command(Command::Pause(lane, paused));
     }
 
     pub(super) fn move_job(&mut self, job: JobId, to: Move) {
-        self.queue.handle_move(job, to);
-        self.panel_changed = true;
+        self.command(Command::Move(job, to));
     }
 
     /// Runs a failed job again, as a new one with the same inputs.
     pub(super) fn retry(&mut self, job: JobId) {
         let Some(place) = self.failed.iter().position(|(failed, ..)| *failed == job) else { return };
-        let Some((_, listener, inputs)) = self.failed.get(place).cloned() else { return };
-        match self.submit_with(listener, inputs, 0) {
-            Ok(_) => {
-                self.failed.remove(place);
-                self.panel_changed = true;
-            }
-            Err(refused) => self.toasts.push(Toast::new(NoteLevel::Warning, refused.to_string())),
+        if let Some((_, listener, inputs)) = self.failed.remove(place) {
+            self.submit_with(listener, inputs, None);
+            self.panel_changed = true;
         }
     }
 }

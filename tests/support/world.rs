@@ -72,8 +72,15 @@ impl World {
             let worker = Worker::new(build(&*again), ports);
             Some(Rc::new(move |message: &[u8]| worker.handle_message(message)) as _)
         }));
-        let ports =
-            Ports { clock: clock.clone(), timer, spawn: tasks.clone(), workers: workers.clone(), store: store.clone() };
+        let ports = Ports {
+            clock: clock.clone(),
+            timer,
+            spawn: tasks.clone(),
+            workers: workers.clone(),
+            store: store.clone(),
+            log: None,
+            tabs: None,
+        };
         let options = Options { engine: EngineChoice::Auto, session: SessionId(1), seed: 7 };
         let runtime = Runtime::new(build(&*describe), ports, options);
         runtime.open();

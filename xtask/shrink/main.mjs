@@ -5,7 +5,7 @@
 // Together that is a twelfth of a small app's download; alike functions side by side are another hundredth.
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { minify } from "terser";
 import { withOrder } from "./order.mjs";
@@ -37,13 +37,32 @@ writeFileSync(gluePath, small.code);
 
 const pagePath = join(folder, "index.html");
 let page = readFileSync(pagePath, "utf8");
-for (const [path, old] of [[wasmPath, before.wasm], [gluePath, before.glue]]) {
+for (const [path, old] of [[wasmPath, before.wasm], [gluePath, before.glue], ...await snippets()]) {
   page = page.replaceAll(integrity(old), integrity(readFileSync(path)));
 }
 writeFileSync(pagePath, page);
 
 function optimise(...passes) {
   execFileSync("wasm-opt", [...passes, ...FEATURES.map((name) => `--enable-${name}`), wasmPath, "-o", wasmPath]);
+}
+
+// Minifies the snippets that the glue imports, and drops those that an earlier build of another app left there.
+async function snippets() {
+  const root = join(folder, "snippets");
+  const names = existsSync(root) ? readdirSync(root, { recursive: true }).filter((name) => name.endsWith(".js")) : [];
+  const kept = [];
+  for (const name of names) {
+    const path = join(root, name);
+    const old = readFileSync(path);
+    if (glue.includes(`./snippets/${name}`)) {
+      writeFileSync(path, (await minify(old.toString(), { module: true, compress: { passes: 2 }, ecma: 2020 })).code);
+      kept.push([path, old]);
+    } else {
+      rmSync(path);
+      page = page.replace(new RegExp(`<link[^>]*/snippets/${name.replaceAll(".", "\\.")}"[^>]*>`), "");
+    }
+  }
+  return kept;
 }
 
 function integrity(bytes) {

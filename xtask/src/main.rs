@@ -20,8 +20,15 @@ const HELP: &str = "cargo xtask <command>
   golden DIR [--engine cpu|gpu|all]   run the golden folders under DIR: reference results of diffusers
   generate --model DIR --prompt TEXT [..] -o FILE.png
                                       make a picture with a checkpoint (without options: tells them)
-  soak                                the property tests at 20 times the cases, and the end-to-end tests five times
+  sim [--steps N] [--seed N]          lives of the queue by chance, 100 million steps unless said; replays one by its seed
+  soak                                the property tests at 20 times the cases, 200 reloads and 50 killed renderers, and the
+                                      end-to-end tests five times
 ";
+
+/// The word after an option.
+fn after<'a>(words: &[&'a str], option: &str) -> Option<&'a str> {
+    words.windows(2).find(|pair| pair[0] == option).map(|pair| pair[1])
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,7 +37,7 @@ fn main() -> ExitCode {
         print!("{HELP}");
         return ExitCode::SUCCESS;
     }
-    let example = words.windows(2).find(|pair| pair[0] == "--example").map(|pair| pair[1]);
+    let example = after(&words, "--example");
     let result = match words.split_first() {
         Some((&"serve", rest)) => serve::serve(rest.contains(&"--release"), example),
         Some((&"dist", _)) => {
@@ -38,6 +45,7 @@ fn main() -> ExitCode {
         }
         Some((&"test", suites)) => suites::test(suites),
         Some((&"bench", _)) => bench::bench(),
+        Some((&"sim", _)) => suites::simulate(after(&words, "--steps"), after(&words, "--seed")),
         Some((&"soak", _)) => suites::soak(),
         Some((&("golden" | "generate"), _)) => {
             let mut all = vec!["run", "--quiet", "--package", "gradus-tools", "--"];

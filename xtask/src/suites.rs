@@ -59,6 +59,25 @@ pub fn test(wanted: &[&str]) -> Result<(), String> {
     if total.failed == 0 { Ok(()) } else { Err(format!("{} tests failed", total.failed)) }
 }
 
+/// Lives of the queue alone, then of whole pages in several tabs, by chance.
+pub fn simulate(steps: Option<&str>, seed: Option<&str>) -> Result<(), String> {
+    let whole: u64 = steps.unwrap_or("100000000").parse().map_err(|_| "--steps takes a number")?;
+    // A step of whole pages takes as long as some dozens of the queue alone.
+    for (suite, name, prefix, steps) in [
+        ("simulator", "lives_keep_every_promise", "GRADUS_SIM", whole),
+        ("tabs_life", "tabs_keep_every_promise", "GRADUS_TABS", whole / 25),
+    ] {
+        let arguments = ["test", "--features", "faults", "--test", suite, name, "--", "--nocapture"];
+        let mut lives = command("", "cargo", &arguments);
+        lives.env(format!("{prefix}_STEPS"), steps.max(1).to_string());
+        if let Some(seed) = seed {
+            lives.env(format!("{prefix}_SEED"), seed);
+        }
+        crate::run::run(lives)?;
+    }
+    Ok(())
+}
+
 /// What takes too long for every run.
 pub fn soak() -> Result<(), String> {
     tools::for_testing()?;
@@ -66,6 +85,9 @@ pub fn soak() -> Result<(), String> {
     properties.env("GRADUS_CASES", "2000000");
     crate::run::run(properties)?;
     build_all()?;
+    let mut reloads = command("", "node", &["--test", "tests/e2e/queue.test.mjs"]);
+    reloads.envs([("GRADUS_RELOADS", "200"), ("GRADUS_KILLS", "50")]);
+    crate::run::run(reloads)?;
     for round in 1..=5 {
         println!("end-to-end, round {round} of 5");
         let count = end_to_end()?;

@@ -1,6 +1,6 @@
 // An app in a page, in a visitor's words.
 import { fileURLToPath } from "node:url";
-import { launch, open } from "./browser.mjs";
+import { launch, open, openIn } from "./browser.mjs";
 import { serve } from "./server.mjs";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -19,8 +19,28 @@ export async function start(app, options = {}) {
 }
 
 export class AppPage {
-  constructor({ page, errors, close }) {
-    Object.assign(this, { page, errors, close });
+  constructor({ page, errors, close, context }) {
+    Object.assign(this, { page, errors, close, context });
+  }
+
+  /** Another tab of the same browser, with this session storage as a duplicated one has it. */
+  async another({ storage } = {}) {
+    return new AppPage(await openIn(this.context, this.page.url(), storage));
+  }
+  /** Kills the renderer; gives the same address in a new tab. */
+  async crash() {
+    const url = this.page.url();
+    const crashed = this.page.waitForEvent("crash");
+    const tools = await this.context.newCDPSession(this.page);
+    tools.send("Page.crash").catch(() => {});
+    await crashed;
+    const page = new AppPage(await openIn(this.context, url));
+    this.page.close().catch(() => {});
+    return page;
+  }
+  async freeze(frozen) {
+    this.tools ??= await this.context.newCDPSession(this.page);
+    await this.tools.send("Page.setWebLifecycleState", { state: frozen ? "frozen" : "active" });
   }
 
   region(name) { return this.page.getByRole("region", { name, exact: true }); }

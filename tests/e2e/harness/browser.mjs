@@ -22,7 +22,17 @@ export function launch({ webgpu = true } = {}) {
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   if (options.withoutWebGpu) await context.addInitScript(() => { delete Navigator.prototype.gpu; });
+  return openIn(context, url);
+}
+
+/** Opens a page in a browser context, with this in its session storage. */
+export async function openIn(context, url, storage) {
   const page = await context.newPage();
+  if (storage) {
+    await page.addInitScript((storage) => {
+      if (sessionStorage.length === 0) Object.entries(storage).forEach(([key, value]) => sessionStorage.setItem(key, value));
+    }, storage);
+  }
   const errors = [];
   page.on("console", (message) => { if (message.type() === "error") errors.push(message.text()); });
   page.on("pageerror", (error) => errors.push(String(error)));

@@ -16,7 +16,7 @@ const TYPES = {
 };
 
 /** @returns {Promise<{ url: string, requests: string[], close(): Promise<void> }>} */
-export async function serve(folder, { subPath = "/some/where/" } = {}) {
+export async function serve(folder, { subPath = "/some/where/", ranges = true } = {}) {
   const root = resolve(folder);
   const requests = [];
   const server = createServer(async (request, response) => {
@@ -29,8 +29,19 @@ export async function serve(folder, { subPath = "/some/where/" } = {}) {
       response.writeHead(404).end("not found");
       return;
     }
-    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
-    createReadStream(file).pipe(response);
+    const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream" };
+    const asked = ranges && /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+    if (asked) {
+      const [start, end] = [Number(asked[1]), Math.min(Number(asked[2]), found.size - 1)];
+      headers["content-range"] = `bytes ${start}-${end}/${found.size}`;
+      response.writeHead(206, { ...headers, "content-length": end - start + 1 });
+      createReadStream(file, { start, end }).pipe(response);
+      return;
+    }
+    // Without ranges it does not say either how long a file is, as servers that compress do not.
+    response.writeHead(200, ranges ? { ...headers, "content-length": found.size } : headers);
+    if (request.method === "HEAD") response.end();
+    else createReadStream(file).pipe(response);
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   return {

@@ -1,0 +1,128 @@
+// Files over HTTP in pieces that are kept in the browser's Cache Storage.
+//
+// Each file is fetched by Range requests of 4 MiB, and each piece is kept under the file's size and tag: a download that
+// was cut off goes on, a changed file is fetched anew, and one that was read whole needs no network. A server without
+// Range requests sends the whole file, which is kept in pieces all the same.
+const PIECE = 4 << 20;
+const versions = new Map();
+// A checkpoint's tensors are read one after another, so mostly out of one piece.
+let last = { key: "", bytes: undefined };
+let told = false;
+
+/** How long a file is; -1 where there is none. */
+export async function size(address) {
+  return (await version(address))?.size ?? -1;
+}
+
+/** These bytes of a file, which lie in one piece. */
+export async function read(address, start, end) {
+  const of = await version(address);
+  const number = Math.floor(start / PIECE);
+  if (!of || start > end || end > of.size || end > (number + 1) * PIECE) throw new Error(notAsSaid(address));
+  const key = keyOf(address, of, number);
+  if (last.key !== key) last = { key, bytes: (await kept(key)) ?? (await fetchPiece(address, of, number)) };
+  const from = number * PIECE;
+  return last.bytes.subarray(start - from, end - from);
+}
+
+/** How many bytes from `start` on can be read at once. */
+export function reach(start) {
+  return PIECE - (start % PIECE);
+}
+
+// Which version of a file there is: the server's, or without a network the one that was kept.
+async function version(address) {
+  if (versions.has(address)) return versions.get(address);
+  const key = `${address}?gradus-version`;
+  let found;
+  try {
+    const response = await reached(address, { method: "HEAD" });
+    if (response.status === 404) return undefined;
+    const tag = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
+    // Of a compressed answer the length is the compressed one.
+    const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
+    found = { size: Number(length), tag };
+    if (length === null) {
+      const bytes = await body(await reached(address, {}));
+      found.size = bytes.length;
+      await keepAll(address, found, bytes);
+    }
+    await keep(key, JSON.stringify(found));
+  } catch (error) {
+    const text = await (await cache())?.match(key).then((response) => response?.text());
+    if (!text) throw error;
+    found = JSON.parse(text);
+  }
+  versions.set(address, found);
+  return found;
+}
+
+async function fetchPiece(address, of, number) {
+  const [start, end] = [number * PIECE, Math.min((number + 1) * PIECE, of.size)];
+  const response = await reached(address, { headers: { range: `bytes=${start}-${end - 1}` } });
+  const bytes = await body(response);
+  const whole = response.status !== 206;
+  if (bytes.length !== (whole ? of.size : end - start)) throw new Error(notAsSaid(address));
+  if (!whole) {
+    await keep(keyOf(address, of, number), bytes);
+    return bytes;
+  }
+  await keepAll(address, of, bytes);
+  return bytes.subarray(start, end);
+}
+
+async function keepAll(address, of, bytes) {
+  for (let number = 0; number * PIECE < bytes.length; number++) {
+    const piece = bytes.subarray(number * PIECE, (number + 1) * PIECE);
+    await keep(keyOf(address, of, number), piece);
+    if (number === 0) last = { key: keyOf(address, of, 0), bytes: piece };
+  }
+}
+
+function keyOf(address, { size, tag }, number) {
+  return `${address}?gradus-size=${size}&tag=${encodeURIComponent(tag)}&piece=${number}`;
+}
+
+// None on a page that is not secure, or where the browser refuses.
+async function cache() {
+  try {
+    return await caches.open("gradus/files");
+  } catch {
+    return undefined;
+  }
+}
+
+async function kept(key) {
+  const response = await (await cache())?.match(key);
+  return response && new Uint8Array(await response.arrayBuffer());
+}
+
+// Without room it is fetched again the next time, and all else goes on.
+async function keep(key, content) {
+  try {
+    await (await cache())?.put(key, new Response(content));
+  } catch {
+    if (!told) console.info("Gradus: the browser keeps no files here (storage full or private mode).");
+    told = true;
+  }
+}
+
+async function reached(address, options) {
+  let response;
+  try {
+    response = await fetch(address, options);
+  } catch {
+    throw new Error(`${address} cannot be reached. Check the connection and try again.`);
+  }
+  if (response.ok || response.status === 404) return response;
+  throw new Error(`${address} cannot be read: the server answers ${response.status}.`);
+}
+
+async function body(response) {
+  if (!response.ok) throw new Error(`${response.url} is not there any more. Reload the page.`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+function notAsSaid(address) {
+  return `${address} is not as long as its server said. Reload the page and try again.`;
+}

@@ -1,0 +1,55 @@
+// `window.gradus` over what the module gives. Typed in gradus.d.ts.
+
+/** The job as scripts hold it; `start` is given a function that hears what becomes of it. */
+function job(raw, listener, inputs) {
+  const partials = [];
+  let wake = () => {};
+  let over = false;
+  const accepted = Promise.withResolvers();
+  const done = Promise.withResolvers();
+  const own = { id: null, accepted: accepted.promise, done: done.promise };
+  raw.submit(listener, inputs, (what, given) => {
+    if (what === "accepted") accepted.resolve(own.id = given);
+    else if (what === "partial") partials.push(given);
+    else {
+      over = true;
+      if (what === "done") done.resolve(given);
+      else {
+        const error = Object.assign(new Error(given), { name: what });
+        accepted.reject(error);
+        done.reject(error);
+      }
+    }
+    wake();
+  });
+  // Who does not look at a promise is not to be bothered by its failing.
+  own.accepted.catch(() => {});
+  own.done.catch(() => {});
+  own.cancel = () => { own.accepted.then((id) => raw.cancel(id)).catch(() => {}); };
+  own[Symbol.asyncIterator] = async function* () {
+    for (let place = 0; ; place += 1) {
+      while (place >= partials.length && !over) await new Promise((resolve) => { wake = resolve; });
+      if (place >= partials.length) break;
+      yield partials[place];
+    }
+    await own.done;
+  };
+  return own;
+}
+
+export function install(raw) {
+  const heard = { accepted: new Set(), started: new Set(), ended: new Set() };
+  raw.observe((what, id) => heard[what].forEach((callback) => callback(id)));
+  window.gradus = {
+    snapshot: raw.snapshot,
+    adapter: raw.adapter,
+    submit: (listener, inputs) => job(raw, String(listener), inputs),
+    on: (event, callback) => {
+      if (!heard[event] || typeof callback !== "function") {
+        throw new TypeError(`gradus.on takes one of ${Object.keys(heard).join(", ")} and a function`);
+      }
+      heard[event].add(callback);
+      return () => heard[event].delete(callback);
+    },
+  };
+}

@@ -1,0 +1,344 @@
+//! Reloads, crashes and several tabs, with the page's own code on a virtual clock and a log in memory.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[path = "support/browser.rs"]
+mod browser;
+
+use std::rc::Rc;
+
+use browser::Browser;
+use gradus::blocks::App;
+use gradus::ports::Found;
+use gradus::prelude::*;
+
+/// What was accepted is there after the page died, in order, and runs; what was done is shown.
+#[test]
+fn a_reload_loses_nothing() {
+    let browser = Browser::new();
+    let first = browser.open(1);
+    for text in ["a", "b", "c", "d"] {
+        browser.type_into(first, "Text", text);
+        browser.click(first, "Go");
+        browser.pass(60);
+    }
+    assert_eq!(browser.text(first, "Out"), "b!", "100 ms a run");
+    let waiting = browser.lane(first, "slow").waiting;
+    browser.kill(first);
+    let second = browser.open(1);
+    browser.pass(20);
+    assert_eq!(browser.text(second, "Out"), "b!", "a result that was done is there");
+    assert_eq!(browser.lane(second, "slow").waiting, waiting, "in order");
+    browser.pass(2_000);
+    assert_eq!(browser.text(second, "Out"), "d!");
+    assert_eq!(browser.states(second), [("done", 4)]);
+}
+
+#[test]
+fn a_job_that_loses_its_page_too_often_is_given_up() {
+    let browser = Browser::new();
+    let mut tab = browser.open(1);
+    browser.click(tab, "Go");
+    for _ in 0..4 {
+        browser.pass(50);
+        assert_eq!(browser.states(tab), [("running", 1)]);
+        browser.kill(tab);
+        tab = browser.open(1);
+    }
+    browser.pass(2_000);
+    assert_eq!(browser.states(tab), [("failed", 1)]);
+    let why = browser.jobs(tab)[0].error.clone().unwrap();
+    assert!(why.contains("4 times"), "{why}");
+}
+
+/// The log cut after every single put, reopened: what was told as accepted is there, and each job ends once.
+#[test]
+fn every_crash_point() {
+    let browser = Browser::new();
+    let tab = browser.open(1);
+    let mut logs: Vec<(Found, Vec<u64>)> = Vec::new();
+    for step in 0..60 {
+        if step % 4 == 0 {
+            browser.submit(tab, "slow", &format!("{step}"));
+        }
+        if step % 14 == 5 {
+            browser.click(tab, "Chain");
+        }
+        for _ in 0..4 {
+            browser.write_one();
+            logs.push((browser.origin.found(), browser.accepted(tab)));
+            browser.pass(5);
+        }
+    }
+    logs.dedup_by(|a, b| a.0 == b.0);
+    assert!(logs.len() > 30, "{}", logs.len());
+    for (found, accepted) in logs {
+        let again = Browser::new();
+        again.origin.set_found(found);
+        let tab = again.open(1);
+        again.pass(20_000);
+        let jobs = again.jobs(tab);
+        for job in &accepted {
+            let states: Vec<_> = jobs.iter().filter(|other| other.id.0 == *job).map(|job| job.state).collect();
+            assert_eq!(states, ["done"], "j{job}");
+        }
+        assert!(jobs.iter().all(|job| job.state == "done"));
+        let chains = jobs.iter().filter(|job| job.listener == "slow_1").count();
+        let links = jobs.iter().filter(|job| job.after.is_some()).count();
+        assert_eq!(chains, links, "a chain survives the page");
+    }
+}
+
+#[test]
+fn accepted_means_written() {
+    let browser = Browser::new();
+    let tab = browser.open(1);
+    browser.hold_writes();
+    browser.submit(tab, "slow", "x");
+    browser.pass(500);
+    assert_eq!((browser.accepted(tab).len(), browser.running(tab)), (0, 0));
+    browser.write_one();
+    browser.pass(20);
+    assert_eq!((browser.accepted(tab).len(), browser.running(tab)), (1, 1));
+}
+
+#[test]
+fn without_a_database_the_queue_goes_on_in_memory() {
+    let browser = Browser::new();
+    browser.origin.break_log(Some("full disk"));
+    let tab = browser.open(1);
+    browser.submit(tab, "slow", "x");
+    browser.pass(500);
+    assert_eq!(browser.states(tab), [("done", 1)]);
+    let toasts = browser.toasts(tab);
+    assert!(toasts.iter().any(|text| text.contains("full disk")), "{toasts:?}");
+    assert_eq!(toasts.len(), 1, "in one line");
+}
+
+#[test]
+fn a_database_that_fails_later_does_not_stop_the_queue() {
+    let browser = Browser::new();
+    let tab = browser.open(1);
+    browser.submit(tab, "slow", "x");
+    browser.pass(50);
+    browser.origin.break_log(Some("no room"));
+    browser.submit(tab, "slow", "y");
+    browser.pass(1_000);
+    assert_eq!(browser.states(tab), [("done", 2)]);
+    assert!(browser.toasts(tab).iter().any(|text| text.contains("no room")));
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_the_rest_taken_up() {
+    let browser = Browser::new();
+    let tab = browser.open(1);
+    browser.hold_writes();
+    browser.click(tab, "Go");
+    browser.write_one();
+    browser.pass(20);
+    let mut found = browser.origin.found();
+    for garbage in [vec![], vec![1], vec![200, 1, 2], vec![1, 1, 255, 255, 255, 255]] {
+        let again = Browser::new();
+        found.records.push(garbage);
+        again.origin.set_found(found.clone());
+        let tab = again.open(1);
+        again.pass(1_000);
+        assert_eq!(again.states(tab), [("done", 1)]);
+        assert!(again.toasts(tab).iter().any(|text| text.contains("could not be read")));
+        found.records.pop();
+    }
+}
+
+#[test]
+fn tabs_share_one_limit_and_one_queue() {
+    let browser = Browser::new();
+    let tabs = [browser.open(1), browser.open(2), browser.open(3)];
+    for round in 0..4 {
+        for tab in tabs {
+            browser.type_into(tab, "Text", &format!("{tab} {round}"));
+            browser.click(tab, "Two");
+        }
+    }
+    let mut most = 0;
+    for _ in 0..200 {
+        browser.pass(10);
+        most = most.max(browser.really_running());
+        let views: Vec<_> = tabs.iter().map(|tab| browser.running(*tab)).collect();
+        assert!(views.iter().all(|running| *running <= 2), "{views:?}");
+    }
+    assert_eq!(most, 2);
+    for tab in tabs {
+        assert_eq!(browser.text(tab, "Out"), format!("{tab} 3!"), "its own results");
+        assert_eq!(browser.states(tab), [("done", 12)], "the same queue");
+    }
+}
+
+#[test]
+fn the_lead_moves_and_loses_nothing() {
+    let browser = Browser::new();
+    let (leader, other) = (browser.open(1), browser.open(2));
+    for (tab, text) in [(leader, "l"), (other, "o")] {
+        for _ in 0..3 {
+            browser.type_into(tab, "Text", text);
+            browser.click(tab, "Go");
+        }
+    }
+    browser.pass(50);
+    browser.kill(leader);
+    browser.pass(100);
+    assert_eq!(browser.running(other), 1, "it leads within a second");
+    browser.pass(3_000);
+    assert_eq!(browser.text(other, "Out"), "o!");
+    assert_eq!(browser.states(other), [("done", 6)], "those of the tab that is gone too");
+}
+
+#[test]
+fn a_frozen_leader_gives_up_the_lead_and_comes_back_as_a_follower() {
+    let browser = Browser::new();
+    let (leader, other) = (browser.open(1), browser.open(2));
+    browser.type_into(leader, "Text", "l");
+    browser.click(leader, "Go");
+    browser.pass(50);
+    browser.rest(leader);
+    browser.pass(20);
+    browser.origin.freeze(leader, true);
+    browser.pass(1_000);
+    assert_eq!(browser.states(other), [("done", 1)], "the other has run it");
+    assert!(browser.really_running() <= 1);
+    browser.origin.freeze(leader, false);
+    browser.wake(leader);
+    browser.pass(100);
+    assert_eq!(browser.text(leader, "Out"), "l!");
+    browser.click(leader, "Go");
+    browser.pass(500);
+    assert_eq!(browser.states(leader), [("done", 2)]);
+}
+
+#[test]
+fn a_hung_leader_that_lost_the_log_may_write_no_more() {
+    let browser = Browser::new();
+    let (leader, other) = (browser.open(1), browser.open(2));
+    browser.click(leader, "Go");
+    browser.pass(50);
+    // The browser takes the lock away from a page that hangs, which does not know.
+    browser.steal_lead(leader);
+    browser.pass(300);
+    assert_eq!(browser.states(other), [("done", 1)]);
+    browser.click(leader, "Go");
+    browser.pass(2_000);
+    assert_eq!(browser.states(other), [("done", 2)], "fenced, it follows, and asks again");
+}
+
+/// A later build of the same app: a component more before the others, the listeners in another order, "two" gone.
+fn later_build() -> Rc<App> {
+    let blocks = Blocks::named("test", |ui| {
+        ui.add(Markdown::new("News"));
+        let text = ui.add(Textbox::new().label("Text"));
+        let out = ui.add(Textbox::new().label("Out"));
+        ui.add(Button::new("New")).click(|text: String| text, text, out).api_name("new");
+        ui.add(Button::new("Go")).click(browser::slow, text, out).concurrency_id("slow").api_name("slow");
+    });
+    Rc::new(blocks.build().unwrap())
+}
+
+#[test]
+fn a_new_build_takes_over_and_keeps_what_it_cannot_run() {
+    let browser = Browser::new();
+    let old = browser.open(1);
+    for name in ["slow", "slow", "two"] {
+        browser.submit(old, name, name);
+    }
+    browser.kill(old);
+    let new = browser.open_build(1, later_build);
+    browser.pass(1_000);
+    assert_eq!(browser.states(new), [("done", 2)]);
+    assert_eq!(browser.text(new, "Out"), "slow!");
+    let toasts = browser.toasts(new);
+    assert!(toasts.iter().any(|text| text.contains("1 stored jobs") && text.contains("two")), "{toasts:?}");
+    browser.kill(new);
+    let again = browser.open(1);
+    browser.pass(1_000);
+    assert_eq!(browser.states(again), [("done", 3)], "kept for the build that can");
+    assert_eq!(browser.text(again, "Out"), "two!");
+}
+
+#[test]
+fn a_newer_build_asks_an_older_leader_to_step_down() {
+    let browser = Browser::new();
+    let old = browser.open(1);
+    browser.click(old, "Go");
+    browser.pass(50);
+    let new = browser.open_build(2, later_build);
+    browser.pass(1_000);
+    assert_eq!(browser.parts(), [(old, false), (new, true)]);
+    assert_eq!(browser.states(new), [("done", 1)]);
+    assert!(browser.toasts(old).iter().any(|text| text.contains("Reload this one")));
+    // What it is asked for now is refused and does not hang.
+    browser.submit(old, "slow", "x");
+    assert!(browser.accepted(old).is_empty());
+    assert_eq!(browser.tab(old).told.borrow().len(), 1);
+}
+
+/// A day of a job a minute: nothing grows, in memory or in the log, in the tab that leads and in the one that follows.
+#[test]
+fn a_day_leaves_no_trace_but_the_history() {
+    let browser = Browser::new();
+    let tabs = [browser.open(1), browser.open(2)];
+    let mut hours = Vec::new();
+    for minute in 0..24 * 60 {
+        let tab = tabs[minute % 2];
+        browser.submit(tab, ["slow", "slow_1"][minute / 2 % 2], "x");
+        browser.pass(300);
+        browser.clock.advance(std::time::Duration::from_millis(59_700));
+        if minute % 240 == 239 {
+            let _ = tabs.map(|tab| browser.toasts(tab));
+            hours.push(tabs.map(|tab| browser.tab(tab).runtime.census()));
+            let stored: usize = browser.origin.found().records.iter().map(Vec::len).sum();
+            assert!(stored < 600 * 1024, "{stored} bytes in the log");
+        }
+    }
+    // The history of the tab that follows is full after the first hours.
+    assert!(hours[1..].windows(2).all(|pair| pair[0] == pair[1]), "{hours:?}");
+}
+
+/// The records of a log, each with its length before it.
+fn unpacked(mut bytes: &[u8]) -> Found {
+    let mut found = Found::default();
+    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+        let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
+        found.records.push(record.to_vec());
+        bytes = rest;
+    }
+    found
+}
+
+/// A log of each version of the format, as the page of that time wrote it: what waited runs, what was done is there.
+#[test]
+fn logs_of_earlier_versions_are_taken_up() {
+    let browser = Browser::new();
+    browser.origin.set_found(unpacked(include_bytes!("fixtures/log_v1.bin")));
+    let tab = browser.open_build(1, later_build);
+    browser.pass(20);
+    assert_eq!(browser.text(tab, "Out"), "first!");
+    browser.pass(1_000);
+    assert_eq!(browser.states(tab), [("done", 2)]);
+    assert_eq!(browser.text(tab, "Out"), "second!");
+    assert!(browser.toasts(tab).is_empty());
+}
+
+/// Writes the log of `logs_of_earlier_versions_are_taken_up`, for a new version; prints it where there is one already.
+#[test]
+fn the_log_of_this_version() {
+    let browser = Browser::new();
+    let tab = browser.open_build(1, later_build);
+    browser.submit(tab, "slow", "first");
+    browser.pass(150);
+    browser.submit(tab, "slow", "second");
+    let records = browser.origin.found().records;
+    let length = |record: &[u8]| (record.len() as u32).to_le_bytes();
+    let packed: Vec<u8> = records.iter().flat_map(|record| [&length(record)[..], record].concat()).collect();
+    if let Some(path) = std::env::var_os("GRADUS_WRITE_LOG") {
+        std::fs::write(path, &packed).unwrap();
+    }
+    assert_eq!(packed, include_bytes!("fixtures/log_v1.bin"), "another format: a new version, and a log of it");
+}
