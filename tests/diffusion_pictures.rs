@@ -115,6 +115,17 @@ fn a_visitor_sees_it_coming_and_gets_the_same_twice() {
         assert_eq!((other[0].width(), other[0].height()), (104, 40));
         let again = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap();
         assert_eq!(first[0].rgba(), again[0].rgba());
+        // Emphasis: without brackets nothing changes; with them, and beyond the encoder's room, the picture does.
+        let plain = Request { emphasis: true, ..request.clone() };
+        let plain = pipeline.generate(&plain, &engine, &control(), &Watcher::default()).await.unwrap();
+        assert_eq!(plain[0].rgba(), first[0].rgba());
+        for prompt in ["a (red:1.6) ball".to_owned(), "a red ball, ".repeat(12)] {
+            let cut = Request { prompt, ..request.clone() };
+            let weighed = Request { emphasis: true, ..cut.clone() };
+            let cut = pipeline.generate(&cut, &engine, &control(), &Watcher::default()).await.unwrap();
+            let weighed = pipeline.generate(&weighed, &engine, &control(), &Watcher::default()).await.unwrap();
+            assert_ne!(cut[0].rgba(), weighed[0].rgba());
+        }
         // Several together; every sampler of its own kind.
         let three = Request { pictures: 3, ..request.clone() };
         let three = pipeline.generate(&three, &engine, &control(), &Watcher::default()).await.unwrap();

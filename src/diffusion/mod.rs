@@ -13,6 +13,7 @@ pub mod autoencoder_tiny;
 mod blocks;
 pub mod clip;
 pub mod config;
+mod emphasis;
 pub mod graph;
 pub mod json;
 pub mod noise;

@@ -13,7 +13,7 @@ use super::safetensors::Tensors;
 use super::sampling::{Sampling, Shape};
 use super::scaled;
 use super::schedule::{Kind, Sampler};
-use super::text::Encoder;
+use super::text::{Encoder, Marked};
 use super::unet::Unet;
 use super::weights::{Meter, Spec, Weight, load};
 use crate::kernels::nn;
@@ -42,6 +42,9 @@ pub struct Request {
     pub sampler: Option<Kind>,
     /// How many pictures, made together.
     pub pictures: usize,
+    /// Whether brackets in the prompts weigh (`(word:1.2)`) and prompts longer than the text encoder's room are read in
+    /// chunks; else brackets are letters, and what is too long is cut off.
+    pub emphasis: bool,
     /// What to begin from, instead of noise alone; brought to the size asked for.
     pub start: Option<Start>,
 }
@@ -202,6 +205,7 @@ impl Pipeline {
             guidance: 4.0,
             sampler: None,
             pictures: 1,
+            emphasis: false,
             start: None,
         }
     }
@@ -252,16 +256,18 @@ impl Pipeline {
         });
         let schedule = sampler.schedule_from(request.steps, request.steps - taken)?;
         let scale = self.scale();
+        let marked = self.mark(request);
+        let chunks = marked.first().map_or(1, |marked| marked.chunks);
         let shape = Shape {
             pictures: request.pictures,
             size: [request.height / scale, request.width / scale].map(|side| side as usize),
-            tokens: self.encoders.first().map_or(0, Encoder::tokens),
+            tokens: self.encoders.first().map_or(0, Encoder::tokens) * chunks,
             guidance: request.guidance,
         };
         let total = schedule.steps.len() as u64;
         observer.progress(Progress::step(0, total));
         let mut ready = self.ready(shape, engine)?;
-        self.read_prompts(&mut ready, request, engine, control).await?;
+        self.read_prompts(&mut ready, request, &marked, engine, control).await?;
 
         let mut generator = Generator::new(request.seed);
         let count = shape.pictures * self.unet.in_channels * shape.size[0] * shape.size[1];
@@ -344,6 +350,19 @@ impl Pipeline {
         Ok(noise.iter().enumerate().map(draw).collect())
     }
 
+    /// The prompts' tokens for each encoder, those of the negative prompt first; all of as many chunks.
+    fn mark(&self, request: &Request) -> Vec<Marked> {
+        let mut prompts = Vec::new();
+        if request.guidance > 1.0 && self.unet.guidance_channels == 0 {
+            prompts.extend(std::iter::repeat_n(request.negative.as_str(), request.pictures));
+        }
+        prompts.extend(std::iter::repeat_n(request.prompt.as_str(), request.pictures));
+        let all = |least| self.encoders.iter().map(|encoder| encoder.mark(&prompts, request.emphasis, least)).collect();
+        let first: Vec<Marked> = all(1);
+        let most = first.iter().map(|marked| marked.chunks).max().unwrap_or(1);
+        if first.iter().all(|marked| marked.chunks == most) { first } else { all(most) }
+    }
+
     /// Plans for this shape: those of the last picture where they fit.
     fn ready(&self, shape: Shape, engine: &dyn Engine) -> Result<Ready, Error> {
         if let Some(mut ready) = self.ready.take()
@@ -353,7 +372,11 @@ impl Pipeline {
             return Ok(ready);
         }
         let texts = shape.pictures * if shape.pair(&self.unet) { 2 } else { 1 };
-        let texts = self.encoders.iter().map(|encoder| encoder.plan(texts, engine)).collect::<Result<_, _>>()?;
+        let texts = self
+            .encoders
+            .iter()
+            .map(|encoder| encoder.plan(texts * shape.tokens / encoder.tokens().max(1), engine))
+            .collect::<Result<_, _>>()?;
         let sampling = Sampling::new(&self.unet, &self.unet_weights, engine, shape)?;
         let decoder =
             Plan::new(&self.autoencoder.decoder(shape.pictures, shape.size)?, engine, &self.decoder_weights, false)?;
@@ -368,15 +391,15 @@ impl Pipeline {
         &self,
         ready: &mut Ready,
         request: &Request,
+        marked: &[Marked],
         engine: &dyn Engine,
         control: &dyn Control,
     ) -> Result<(), Error> {
-        let mut prompts = vec![request.prompt.as_str(); request.pictures];
         let negatives = if ready.shape.pair(&self.unet) { request.pictures } else { 0 };
-        prompts.splice(..0, std::iter::repeat_n(request.negative.as_str(), negatives));
+        let count = request.pictures + negatives;
         let mut read = Vec::new();
-        for (encoder, plan) in self.encoders.iter().zip(&ready.texts) {
-            read.push(encoder.read(&prompts, plan, &*self.files, engine, control).await?);
+        for ((encoder, plan), marked) in self.encoders.iter().zip(&ready.texts).zip(marked) {
+            read.push(encoder.read(marked, plan, &*self.files, engine, control).await?);
         }
         // The encoders' channels side by side.
         let mut rows: Vec<_> = self
@@ -386,13 +409,13 @@ impl Pipeline {
             .map(|(encoder, read)| read.states.chunks_exact(encoder.clip.channels))
             .collect();
         let mut context = Vec::new();
-        for _ in 0..prompts.len() * ready.shape.tokens {
+        for _ in 0..count * ready.shape.tokens {
             rows.iter_mut().filter_map(Iterator::next).for_each(|row| context.extend_from_slice(row));
         }
         let mut projected = read.pop().map(|read| read.projected).unwrap_or_default();
         if self.zeros && request.negative.is_empty() {
             // diffusers takes a prompt that was not given so; an empty field of a page is the same.
-            let share = |all: usize| all / prompts.len() * negatives;
+            let share = |all: usize| all / count * negatives;
             let (states, texts) = (share(context.len()), share(projected.len()));
             context[..states].fill(0.0);
             projected[..texts].fill(0.0);
@@ -411,7 +434,7 @@ impl Pipeline {
                 .iter()
                 .flat_map(|&n| self.unet.sinusoids(n, numbers))
                 .collect();
-            let each = projected.chunks_exact((projected.len() / prompts.len()).max(1));
+            let each = projected.chunks_exact((projected.len() / count).max(1));
             let all: Vec<f32> = each.flat_map(|text| text.iter().chain(&sizes)).copied().collect();
             ready.sampling.add(&mut recording, &all)?;
         }

@@ -143,6 +143,20 @@ impl Tokenizer {
         words.filter(|word| self.pieces(word).map(|piece| piece.len()).sum::<usize>() > 1).map(str::to_owned).collect()
     }
 
+    /// The tokens of a text, without start and end, however many they are.
+    pub(super) fn words(&self, text: &str) -> Vec<u32> {
+        self.pieces(text).flatten().collect()
+    }
+
+    /// Between start and end, filled up to `length`.
+    pub(super) fn framed(&self, words: &[u32], length: usize) -> Vec<u32> {
+        let mut ids = vec![self.start];
+        ids.extend_from_slice(words);
+        ids.push(self.end);
+        ids.resize(length, self.pad);
+        ids
+    }
+
     /// The most tokens that a text is meant to have.
     #[must_use]
     pub fn most(&self) -> usize {

@@ -369,12 +369,15 @@ mod tests {
 
     #[test]
     fn sinusoids_are_those_of_diffusers() {
-        // diffusers' own test: times 0 to 127, 64 channels, frequencies shifted by 1, cosines first.
-        let row = |t: usize| sinusoids(t as f32, 64, true, 1.0);
-        let found: Vec<f32> = (23..26).flat_map(|t| row(t)[47..50].to_vec()).collect();
-        let expected = [0.9646, 0.9804, 0.9892, 0.9615, 0.9787, 0.9882, 0.9582, 0.9769, 0.9872];
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-3, "{found} for {expected}");
-        }
+        // diffusers' own test: times 0 to 127, 64 channels.
+        let check = |cosines_first: bool, shift: f64, expected: [f32; 9]| {
+            let row = |t: usize| sinusoids(t as f32, 64, cosines_first, shift);
+            let found: Vec<f32> = (23..26).flat_map(|t| row(t)[47..50].to_vec()).collect();
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-3, "{found} for {expected}");
+            }
+        };
+        check(false, 1.0, [0.9646, 0.9804, 0.9892, 0.9615, 0.9787, 0.9882, 0.9582, 0.9769, 0.9872]);
+        check(true, 0.0, [0.3019, 0.2280, 0.1716, 0.3146, 0.2377, 0.1790, 0.3272, 0.2474, 0.1864]);
     }
 }
