@@ -43,12 +43,18 @@ fn picture(values: &[f32], side: usize) -> Picture {
 }
 
 async fn as_diffusers(engine: &dyn Engine) {
-    let (files, pipeline) = pipeline("sd1", engine).await;
+    for (fixture, count) in [("sd1", 4), ("xl", 3)] {
+        pictures_of(fixture, count, engine).await;
+    }
+}
+
+async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
+    let (files, pipeline) = pipeline(fixture, engine).await;
     let size = files.size("golden.json").await.unwrap().unwrap();
     let golden = Json::parse(&files.read("golden.json", 0..size).await.unwrap()).unwrap();
     let tensors = Tensors::open(&*files, "", "golden").await.unwrap();
     let wanted = golden.get("pictures").and_then(Json::list).unwrap();
-    assert_eq!(wanted.len(), 4);
+    assert_eq!(wanted.len(), count);
     for wanted in wanted {
         let text = |key: &str| wanted.get(key).and_then(Json::text).unwrap().to_owned();
         let number = |key: &str| wanted.get(key).and_then(Json::number).unwrap();
@@ -74,7 +80,7 @@ async fn as_diffusers(engine: &dyn Engine) {
         let made = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap();
         let expected = picture(&tensors.read(&*files, &text("out")).await.unwrap(), side);
         let apart = made[0].rgba().iter().zip(expected.rgba()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-        assert!(apart <= 1, "{} of strength {:?}: {apart} apart", text("kind"), wanted.get("strength"));
+        assert!(apart <= 1, "{fixture}: {} of strength {:?}: {apart} apart", text("kind"), wanted.get("strength"));
     }
 }
 

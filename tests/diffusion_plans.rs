@@ -112,7 +112,7 @@ fn plans_of_real_models_have_the_work_that_pytorch_counts() {
         r#"{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}"#;
     let clip_h = r#"{"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16,
                      "hidden_act": "gelu"}"#;
-    let text = |json: &str| Clip::new(&config(json)).unwrap().graph(1).unwrap();
+    let text = |json: &str| Clip::new(&config(json)).unwrap().graph(1, 77).unwrap();
     within("CLIP-L", report("CLIP-L", &text(clip_l)).operations / 1e9, 13.3, 0.02);
     let turbo_text = report("OpenCLIP-H", &text(clip_h));
     within("OpenCLIP-H", turbo_text.operations / 1e9, 45.1, 0.02);

@@ -20,9 +20,11 @@ pub struct Clip {
     heads: usize,
     epsilon: f32,
     activation: Activation,
-    /// Tokens of a text.
+    /// Tokens of a text at the most.
     pub tokens: usize,
     vocabulary: usize,
+    /// Channels of the projected text of a `CLIPTextModelWithProjection`.
+    pub projection: usize,
     /// The token that ends a text; 2 in old configurations, where the highest id was meant.
     pub end: usize,
 }
@@ -50,6 +52,7 @@ impl Clip {
             activation,
             tokens: bounded("max_position_embeddings", 77, 4096)?,
             vocabulary: bounded("vocab_size", 49_408, 1 << 20)?,
+            projection: config.count("projection_dim", 512)?.clamp(1, 8192),
             end: config.count("eos_token_id", 49_407)?,
         };
         if !clip.channels.is_multiple_of(clip.heads) {
@@ -58,14 +61,23 @@ impl Clip {
         Ok(clip)
     }
 
-    /// The network for so many texts. Input: embeddings of [`Clip::embed`]. Outputs: the last state behind the final
+    /// How many layers there are.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.layers
+    }
+
+    /// The network for so many texts of so many tokens. Input: embeddings of [`Clip::embed`]. Outputs: the last state behind the final
     /// norm, then each layer's input and the last layer's output.
     ///
     /// # Errors
     /// When it cannot be of this size.
-    pub fn graph(&self, texts: usize) -> Result<Graph, Error> {
+    pub fn graph(&self, texts: usize, tokens: usize) -> Result<Graph, Error> {
         let mut g = Graph::default();
-        let mut h = g.input_text(texts, self.tokens, self.channels);
+        if tokens > self.tokens {
+            g.fail("a text has more tokens than the text encoder has places");
+        }
+        let mut h = g.input_text(texts, tokens, self.channels);
         let mut states = vec![h];
         let head = self.channels / self.heads;
         for layer in 0..self.layers {
@@ -99,12 +111,18 @@ impl Clip {
         ids.iter().position(|&id| id as usize == self.end).unwrap_or(0)
     }
 
-    /// The embeddings of tokens and their places: rows of the tables are read from the file one by one, as the whole
+    /// The embeddings of texts of so many tokens each, and of the tokens' places: rows of the tables are read from the file one by one, as the whole
     /// table is the largest tensor of a checkpoint.
     ///
     /// # Errors
     /// When a token is beyond the vocabulary, or the tables are not as configured.
-    pub async fn embed(&self, ids: &[u32], tensors: &Tensors, files: &dyn Files) -> Result<Vec<f32>, Error> {
+    pub async fn embed(
+        &self,
+        ids: &[u32],
+        tokens: usize,
+        tensors: &Tensors,
+        files: &dyn Files,
+    ) -> Result<Vec<f32>, Error> {
         let table = |which: &str, rows: usize| {
             let name = ["embeddings.", which, "_embedding.weight"].concat();
             let tensor = tensors.get(&name).or_else(|| tensors.get(&["text_model.", &name].concat()));
@@ -122,7 +140,7 @@ impl Clip {
                     "The tokenizer knows more words than the text encoder. They do not belong together.",
                 ));
             }
-            let place = n % self.tokens * self.channels;
+            let place = n % tokens.clamp(1, self.tokens) * self.channels;
             // The padding is one token again and again.
             let row = match last.take() {
                 Some((known, row)) if known == id => row,

@@ -63,6 +63,11 @@ impl Config {
         self.json.get(key).filter(|value| **value != Json::Null)
     }
 
+    /// Whether the field is there, be it null.
+    pub(super) fn says(&self, key: &str) -> bool {
+        self.json.get(key).is_some()
+    }
+
     /// A count; `otherwise` where there is none.
     ///
     /// # Errors

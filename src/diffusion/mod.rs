@@ -23,6 +23,7 @@ pub mod safetensors;
 pub mod sampling;
 mod scaled;
 pub mod schedule;
+mod text;
 pub mod tokenizer;
 pub mod unet;
 pub mod weights;

@@ -11,8 +11,10 @@ use crate::value::Error;
 
 /// The configurations of a checkpoint, read before anything large is.
 pub struct Parts {
-    /// The text encoder.
-    pub clip: Clip,
+    /// The text encoders: one, or two for SDXL.
+    pub clips: Vec<Clip>,
+    /// Whether an empty negative prompt means zeros instead of the states of no words (SDXL).
+    pub zeros: bool,
     /// The network.
     pub unet: Unet,
     /// The coder.
@@ -27,39 +29,59 @@ impl Parts {
     /// # Errors
     /// Names what is missing or not supported.
     pub async fn read(files: &dyn Files) -> Result<Self, Error> {
-        let clip = Clip::new(&Config::read(files, "text_encoder/config.json").await?)?;
+        let mut clips = vec![Clip::new(&Config::read(files, "text_encoder/config.json").await?)?];
         let unet = Unet::new(&Config::read(files, "unet/config.json").await?)?;
         let autoencoder = Autoencoder::new(&Config::read(files, "vae/config.json").await?)?;
         let sampler = Config::read(files, "scheduler/scheduler_config.json").await?;
         Sampler::new(&sampler, None)?;
-        if clip.channels != unet.context_channels {
-            return Err(Error::new("The text encoder's hidden_size is not the UNet's cross_attention_dim."));
+        if unet.addition.is_some() {
+            clips.push(Clip::new(&Config::read(files, "text_encoder_2/config.json").await?)?);
+        }
+        if clips.iter().map(|clip| clip.channels).sum::<usize>() != unet.context_channels {
+            return Err(Error::new("The text encoders' hidden_size is not the UNet's cross_attention_dim."));
+        }
+        if let (Some((numbers, all)), Some(clip)) = (unet.addition, clips.get(1))
+            && (all != clip.projection + 6 * numbers || clips[0].tokens != clip.tokens)
+        {
+            return Err(Error::new(
+                "The UNet's projection_class_embeddings_input_dim is not the second text encoder's projection_dim and \
+                 six of addition_time_embed_dim.",
+            ));
         }
         if unet.in_channels != autoencoder.latent_channels() || unet.out_channels != unet.in_channels {
             return Err(Error::new(
                 "The UNet's in_channels and out_channels are not the autoencoder's latent_channels.",
             ));
         }
-        if unet.addition.is_some() {
-            return Err(Error::new(
-                "unet/config.json: `addition_embed_type` (two text encoders) is not supported yet.",
-            ));
-        }
-        Ok(Self { clip, unet, autoencoder, sampler })
+        let zeros = match files.size("model_index.json").await? {
+            Some(_) => Config::read(files, "model_index.json")
+                .await?
+                .flag("force_zeros_for_empty_prompt", unet.addition.is_some())?,
+            None => unet.addition.is_some(),
+        };
+        Ok(Self { clips, zeros, unet, autoencoder, sampler })
     }
 
-    /// What text encoder, network and decoder cost for a picture of this height and width; with `pair`, as guidance
+    /// Tokens of a prompt.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.clips.first().map_or(0, |clip| clip.tokens)
+    }
+
+    /// What text encoders, network and decoder cost, in this order, for a picture of this height and width; with `pair`, as guidance
     /// asks for it. So it can be told before anything large is loaded whether a model fits.
     ///
     /// # Errors
     /// When the model cannot make a picture of this size.
-    pub fn costs(&self, size: [u32; 2], pair: bool) -> Result<[Cost; 3], Error> {
+    pub fn costs(&self, size: [u32; 2], pair: bool) -> Result<Vec<Cost>, Error> {
         let latent = size.map(|side| side as usize / self.autoencoder.scale());
         let batch = if pair { 2 } else { 1 };
-        Ok([
-            Cost::of(&self.clip.graph(batch)?),
-            Cost::of(&self.unet.graph(batch, latent, self.clip.tokens)?),
-            Cost::of(&self.autoencoder.decoder(1, latent)?),
-        ])
+        let mut costs = Vec::new();
+        for clip in &self.clips {
+            costs.push(Cost::of(&clip.graph(batch, clip.tokens)?));
+        }
+        costs.push(Cost::of(&self.unet.graph(batch, latent, self.tokens())?));
+        costs.push(Cost::of(&self.autoencoder.decoder(1, latent)?));
+        Ok(costs)
     }
 }

@@ -3,20 +3,17 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use gradus_cpu::nn::pointwise::Combination;
-
 use super::autoencoder::Autoencoder;
-use super::clip::Clip;
 use super::config::Config;
 use super::graph::Node;
 use super::noise::Generator;
 use super::parts::Parts;
-use super::plan::Plan;
+use super::plan::{Plan, channels_last};
 use super::safetensors::Tensors;
 use super::sampling::{Sampling, Shape};
 use super::scaled;
 use super::schedule::{Kind, Sampler};
-use super::tokenizer::Tokenizer;
+use super::text::Encoder;
 use super::unet::Unet;
 use super::weights::{Meter, Spec, Weight, load};
 use crate::kernels::nn;
@@ -91,10 +88,8 @@ const MOST_PICTURES: usize = 16;
 /// ```
 pub struct Pipeline {
     files: Rc<dyn Files>,
-    tokenizer: Tokenizer,
-    clip: Clip,
-    clip_tensors: Tensors,
-    clip_weights: Vec<Weight>,
+    encoders: Vec<Encoder>,
+    zeros: bool,
     unet: Unet,
     unet_weights: Vec<Weight>,
     autoencoder: Autoencoder,
@@ -122,11 +117,10 @@ impl Observer for Silent {
 /// Plans for one shape.
 struct Ready {
     shape: Shape,
-    text: Plan,
+    texts: Vec<Plan>,
     sampling: Sampling,
     decoder: Plan,
     pixels: Buffer,
-    nothing: Vec<Buffer>,
     /// For each of the stages whether a number there is none.
     flags: Buffer,
 }
@@ -145,13 +139,22 @@ impl Pipeline {
         control: &dyn Control,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        let Parts { clip, unet, autoencoder, sampler } = Parts::read(&*files).await?;
-        let tokenizer = Tokenizer::read(&*files, "tokenizer").await?;
-        let specs = [
-            clip.graph(1)?.weights,
-            unet.graph(1, [unet.sample_size.min(64); 2], clip.tokens)?.weights,
+        let parts = Parts::read(&*files).await?;
+        let tokens = parts.tokens();
+        let Parts { clips, zeros, unet, autoencoder, sampler } = parts;
+        let of_two = clips.len() > 1;
+        let mut encoders = Vec::new();
+        for (clip, folders) in clips.into_iter().zip([["text_encoder", "tokenizer"], ["text_encoder_2", "tokenizer_2"]])
+        {
+            encoders.push(Encoder::open(clip, folders, of_two, &*files).await?);
+        }
+        let mut specs = vec![
+            unet.graph(1, [unet.sample_size.min(64); 2], tokens)?.weights,
             autoencoder.decoder(1, [8, 8])?.weights,
         ];
+        for encoder in &encoders {
+            specs.push(encoder.specs()?);
+        }
         let total = specs.iter().flatten().map(Spec::count).sum::<usize>();
         if engine.info().kind == EngineKind::Cpu && total * 4 > MOST_CPU_BYTES {
             return Err(Error::new(format!(
@@ -162,32 +165,15 @@ impl Pipeline {
             )));
         }
         let mut meter = Meter::new(observer, total);
-        let clip_tensors = Tensors::open(&*files, "text_encoder", "model").await?;
-        let clip_weights = load(&specs[0], &clip_tensors, &*files, engine, control, &mut meter).await?;
+        for encoder in &mut encoders {
+            encoder.load(&*files, engine, control, &mut meter).await?;
+        }
         let tensors = Tensors::open(&*files, "unet", "diffusion_pytorch_model").await?;
-        let unet_weights = load(&specs[1], &tensors, &*files, engine, control, &mut meter).await?;
+        let unet_weights = load(&specs[0], &tensors, &*files, engine, control, &mut meter).await?;
         let tensors = Tensors::open(&*files, "vae", "diffusion_pytorch_model").await?;
-        let decoder_weights = load(&specs[2], &tensors, &*files, engine, control, &mut meter).await?;
+        let decoder_weights = load(&specs[1], &tensors, &*files, engine, control, &mut meter).await?;
         let ready = RefCell::new(None);
-        Ok(Self {
-            files,
-            tokenizer,
-            clip,
-            clip_tensors,
-            clip_weights,
-            unet,
-            unet_weights,
-            autoencoder,
-            decoder_weights,
-            sampler,
-            ready,
-        })
-    }
-
-    /// The words of a prompt that the tokenizer has only in pieces; see [`Tokenizer::strangers`].
-    #[must_use]
-    pub fn strangers(&self, prompt: &str) -> Vec<String> {
-        self.tokenizer.strangers(prompt)
+        Ok(Self { files, encoders, zeros, unet, unet_weights, autoencoder, decoder_weights, sampler, ready })
     }
 
     /// Pixels of a picture for each of a latent: sides are multiples of it.
@@ -269,7 +255,7 @@ impl Pipeline {
         let shape = Shape {
             pictures: request.pictures,
             size: [request.height / scale, request.width / scale].map(|side| side as usize),
-            tokens: self.clip.tokens,
+            tokens: self.encoders.first().map_or(0, Encoder::tokens),
             guidance: request.guidance,
         };
         let total = schedule.steps.len() as u64;
@@ -316,10 +302,7 @@ impl Pipeline {
         let pictures = self.decode(&ready, None, engine, control).await?;
         let flags = engine.read(&ready.flags).await?;
         if let Some((stage, _)) = STAGES.iter().zip(flags).find(|&(_, flag)| flag != 0) {
-            return Err(Error::new(format!(
-                "{stage} of this checkpoint gave numbers that are none (NaN), so there is no picture. \
-                 Try another size, or load the checkpoint again."
-            )));
+            return Err(no_number(stage));
         }
         *self.ready.borrow_mut() = Some(ready);
         Ok(pictures)
@@ -370,15 +353,14 @@ impl Pipeline {
             return Ok(ready);
         }
         let texts = shape.pictures * if shape.pair(&self.unet) { 2 } else { 1 };
-        let text = Plan::new(&self.clip.graph(texts)?, engine, &self.clip_weights, false)?;
+        let texts = self.encoders.iter().map(|encoder| encoder.plan(texts, engine)).collect::<Result<_, _>>()?;
         let sampling = Sampling::new(&self.unet, &self.unet_weights, engine, shape)?;
         let decoder =
             Plan::new(&self.autoencoder.decoder(shape.pictures, shape.size)?, engine, &self.decoder_weights, false)?;
         let scale = self.autoencoder.scale();
         let pixels = engine.buffer("pixels", shape.pictures * shape.size[0] * shape.size[1] * scale * scale)?;
-        let nothing = (0..4).map(|_| engine.buffer("nothing", 4)).collect::<Result<_, _>>()?;
         let flags = engine.buffer("flags", STAGES.len())?;
-        Ok(Ready { shape, text, sampling, decoder, pixels, nothing, flags })
+        Ok(Ready { shape, texts, sampling, decoder, pixels, flags })
     }
 
     /// The prompts' states into the network's context, the negative prompt's first.
@@ -389,27 +371,50 @@ impl Pipeline {
         engine: &dyn Engine,
         control: &dyn Control,
     ) -> Result<(), Error> {
-        let mut ids = Vec::new();
-        if ready.shape.pair(&self.unet) {
-            ids.extend(self.tokenizer.encode(&request.negative, self.clip.tokens).repeat(request.pictures));
+        let mut prompts = vec![request.prompt.as_str(); request.pictures];
+        let negatives = if ready.shape.pair(&self.unet) { request.pictures } else { 0 };
+        prompts.splice(..0, std::iter::repeat_n(request.negative.as_str(), negatives));
+        let mut read = Vec::new();
+        for (encoder, plan) in self.encoders.iter().zip(&ready.texts) {
+            read.push(encoder.read(&prompts, plan, &*self.files, engine, control).await?);
         }
-        ids.extend(self.tokenizer.encode(&request.prompt, self.clip.tokens).repeat(request.pictures));
-        let rows = self.clip.embed(&ids, &self.clip_tensors, &*self.files).await?;
-        let mut recording = Recording::new();
-        ready.text.write(&mut recording, 0, &rows)?;
-        engine.run(&recording, control).await?;
-        ready.text.run(engine, control).await?;
-        let (Some((node, from)), Some((_, to))) = (ready.text.output(0), ready.sampling.context()) else {
-            return Err(Error::new("The text encoder has no output."));
-        };
-        let what = Combination { factors: [1.0, 0.0, 0.0, 0.0, 0.0], ..Combination::default() };
-        let mut buffers = vec![from.clone()];
-        buffers.extend_from_slice(&ready.nothing);
-        buffers.push(to.clone());
+        // The encoders' channels side by side.
+        let mut rows: Vec<_> = self
+            .encoders
+            .iter()
+            .zip(&read)
+            .map(|(encoder, read)| read.states.chunks_exact(encoder.clip.channels))
+            .collect();
+        let mut context = Vec::new();
+        for _ in 0..prompts.len() * ready.shape.tokens {
+            rows.iter_mut().filter_map(Iterator::next).for_each(|row| context.extend_from_slice(row));
+        }
+        let mut projected = read.pop().map(|read| read.projected).unwrap_or_default();
+        if self.zeros && request.negative.is_empty() {
+            // diffusers takes a prompt that was not given so; an empty field of a page is the same.
+            let share = |all: usize| all / prompts.len() * negatives;
+            let (states, texts) = (share(context.len()), share(projected.len()));
+            context[..states].fill(0.0);
+            projected[..texts].fill(0.0);
+        }
+        if context.iter().any(|x| !x.is_finite()) {
+            return Err(no_number(STAGES[0]));
+        }
+        let (node, to) = ready.sampling.context().ok_or_else(|| Error::new("The network takes no text."))?;
         let mut recording = Recording::new();
         recording.clear(&ready.flags);
-        recording.push(nn::combine(node.rows() * node.lanes(), &what).on(buffers));
-        recording.push(nn::finite(node.rows() * node.lanes(), 0).on(vec![from.clone(), ready.flags.clone()]));
+        recording.write(to, &channels_last(node, &context));
+        if let Some((numbers, _)) = self.unet.addition {
+            // What SDXL is told of a picture's size: the original, what was cut off, and the target.
+            let (height, width) = (request.height as f32, request.width as f32);
+            let sizes: Vec<f32> = [height, width, 0.0, 0.0, height, width]
+                .iter()
+                .flat_map(|&n| self.unet.sinusoids(n, numbers))
+                .collect();
+            let each = projected.chunks_exact((projected.len() / prompts.len()).max(1));
+            let all: Vec<f32> = each.flat_map(|text| text.iter().chain(&sizes)).copied().collect();
+            ready.sampling.add(&mut recording, &all)?;
+        }
         Ok(engine.run(&recording, control).await?)
     }
 
@@ -456,4 +461,11 @@ async fn look(
     let mut recording = Recording::new();
     recording.push(nn::finite(node.rows() * node.lanes(), stage).on(vec![buffer.clone(), ready.flags.clone()]));
     Ok(engine.run(&recording, control).await?)
+}
+
+fn no_number(stage: &str) -> Error {
+    Error::new(format!(
+        "{stage} of this checkpoint gave numbers that are none (NaN), so there is no picture. Try another size, or load \
+         the checkpoint again."
+    ))
 }

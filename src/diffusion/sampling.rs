@@ -108,6 +108,15 @@ impl Sampling {
         self.plan.input(2)
     }
 
+    /// Appends: what SDXL adds to the time, texts × channels.
+    ///
+    /// # Errors
+    /// When the number of values is not what the network takes.
+    pub fn add(&self, recording: &mut Recording, values: &[f32]) -> Result<(), Error> {
+        let number = if self.unet.guidance_channels > 0 { 4 } else { 3 };
+        self.plan.write(recording, number, values)
+    }
+
     /// The network's last output.
     #[must_use]
     pub fn prediction(&self) -> Option<&(Node, Buffer)> {

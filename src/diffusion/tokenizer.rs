@@ -26,6 +26,7 @@ pub struct Tokenizer {
     start: u32,
     end: u32,
     pad: u32,
+    most: usize,
 }
 
 impl Tokenizer {
@@ -36,9 +37,13 @@ impl Tokenizer {
     pub async fn read(files: &dyn Files, folder: &str) -> Result<Self, Error> {
         let path = |name: &str| [folder, "/", name].concat();
         let mut pad = END.to_owned();
+        let mut most = usize::MAX;
         for name in ["special_tokens_map.json", "tokenizer_config.json"] {
             if files.size(&path(name)).await?.is_some() {
                 let config = Config::read(files, &path(name)).await?;
+                if let Some(length) = config.get("model_max_length").and_then(Json::whole) {
+                    most = usize::try_from(length).unwrap_or(usize::MAX);
+                }
                 let found = config.get("pad_token").map(|token| token.get("content").unwrap_or(token));
                 if let Some(token) = found.and_then(Json::text) {
                     token.clone_into(&mut pad);
@@ -52,7 +57,8 @@ impl Tokenizer {
             let merges = String::from_utf8(merges).map_err(|_| refuse("merges.txt is no text"))?;
             // The first line tells the version.
             let lines = merges.lines().skip(usize::from(merges.starts_with("#version")));
-            return Self::new(&vocabulary, lines.filter_map(|line| line.split_once(' ')), &pad);
+            let read = Self::new(&vocabulary, lines.filter_map(|line| line.split_once(' ')), &pad)?;
+            return Ok(Self { most, ..read });
         }
         let all = config::read(files, &path("tokenizer.json")).await?;
         let all = Json::parse(&all).map_err(|error| refuse(&error.to_string()))?;
@@ -67,7 +73,8 @@ impl Tokenizer {
             Some((one.text()?.to_owned(), other.text()?.to_owned()))
         };
         let pairs: Vec<(String, String)> = merges.iter().filter_map(pair).collect();
-        Self::new(vocabulary, pairs.iter().map(|(one, other)| (one.as_str(), other.as_str())), &pad)
+        let read = Self::new(vocabulary, pairs.iter().map(|(one, other)| (one.as_str(), other.as_str())), &pad)?;
+        Ok(Self { most, ..read })
     }
 
     fn new<'a>(vocabulary: &Json, merges: impl Iterator<Item = (&'a str, &'a str)>, pad: &str) -> Result<Self, Error> {
@@ -108,6 +115,7 @@ impl Tokenizer {
             start,
             end,
             pad: find(pad).unwrap_or(end),
+            most: usize::MAX,
         })
     }
 
@@ -133,6 +141,12 @@ impl Tokenizer {
     pub fn strangers(&self, text: &str) -> Vec<String> {
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         words.filter(|word| self.pieces(word).map(|piece| piece.len()).sum::<usize>() > 1).map(str::to_owned).collect()
+    }
+
+    /// The most tokens that a text is meant to have.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// The token that ends a text.

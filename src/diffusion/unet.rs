@@ -18,12 +18,22 @@ struct Level {
     heads: usize,
 }
 
+/// What is in the middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Middle {
+    /// Two residual blocks around a transformer of this depth.
+    Crossing(usize),
+    /// One residual block.
+    Plain,
+    /// Nothing.
+    Empty,
+}
+
 /// A UNet's configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unet {
     levels: Vec<Level>,
-    /// Depth of the transformers in the middle, if there are any.
-    middle: Option<usize>,
+    middle: Middle,
     norm: (usize, f32),
     kernels: [usize; 2],
     flip_sin_to_cos: bool,
@@ -41,6 +51,8 @@ pub struct Unet {
     /// What SDXL adds to the time: channels of each of six numbers' embedding, and of all with the pooled text.
     pub addition: Option<(usize, usize)>,
 }
+
+const MIDDLES: [&str; 2] = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"];
 
 /// No network has more; a hostile file shall not make tables for them.
 const MOST_CHANNELS: usize = 8192;
@@ -148,9 +160,11 @@ impl Unet {
             let depth = |crosses: bool| crosses.then_some(depths[n]);
             levels.push(Level { channels, layers, down: depth(crosses_down), up: depth(crosses_up), heads });
         }
-        let middle = match config.only("mid_block_type", &["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"])? {
-            0 => depths.last().copied(),
-            _ => return Err(config.refuse("mid_block_type", "UNetMidBlock2DCrossAttn")),
+        // Null means nothing, and a field that is missing the usual block.
+        let middle = match (config.says("mid_block_type"), config.only("mid_block_type", &MIDDLES)?) {
+            (true, _) if config.get("mid_block_type").is_none() => Middle::Empty,
+            (_, 1) => Middle::Plain,
+            _ => Middle::Crossing(depths.last().copied().unwrap_or(1)),
         };
         let groups = config.count("norm_num_groups", 32)?;
         if channels.iter().any(|channels| !channels.is_multiple_of(groups.max(1))) || groups == 0 {
@@ -192,6 +206,12 @@ impl Unet {
         sinusoids(t, channels, self.flip_sin_to_cos, self.freq_shift).repeat(self.time_rows(pictures))
     }
 
+    /// The sinusoids of a number, as this network's are.
+    #[must_use]
+    pub fn sinusoids(&self, x: f32, channels: usize) -> Vec<f32> {
+        sinusoids(x, channels, self.flip_sin_to_cos, self.freq_shift)
+    }
+
     /// The network for so many pictures, a latent's size, and so many tokens of text.
     ///
     /// Inputs: latent (pictures × channels × height × width), sinusoids of the time, context (pictures × tokens ×
@@ -231,9 +251,13 @@ impl Unet {
             g.name(&path, h);
         }
         let deepest = &self.levels[last];
-        h = resnet(&mut g, h, None, "mid_block.resnets.0", deepest.channels, self.norm, Some(time));
-        h = self.crossing(&mut g, h, context, "mid_block", 0, self.middle, deepest.heads);
-        h = resnet(&mut g, h, None, "mid_block.resnets.1", deepest.channels, self.norm, Some(time));
+        if self.middle != Middle::Empty {
+            h = resnet(&mut g, h, None, "mid_block.resnets.0", deepest.channels, self.norm, Some(time));
+        }
+        if let Middle::Crossing(depth) = self.middle {
+            h = self.crossing(&mut g, h, context, "mid_block", 0, Some(depth), deepest.heads);
+            h = resnet(&mut g, h, None, "mid_block.resnets.1", deepest.channels, self.norm, Some(time));
+        }
         g.name("mid_block", h);
         for (n, level) in self.levels.iter().rev().enumerate() {
             let path = ["up_blocks.", digit(n)].concat();

@@ -36,6 +36,7 @@ pub static ALL: &[&Kernel] = &[
     &reaction::STEP,
     &reaction::SHADE,
     &nn::CONV,
+    &nn::CONV_HALVES,
     &nn::GROUP_NORM,
     &nn::LAYER_NORM,
     &nn::ATTENTION[0].1,

@@ -253,10 +253,11 @@ impl<'a> Golden<'a> {
     async fn text_encoder(&self, case: &Json) -> Result<Vec<(String, Numbers, Numbers, bool)>, Error> {
         let clip = Clip::new(&self.config("text_encoder/config.json").await?)?;
         let ids: Vec<u32> = self.field(case, "ids").await?.iter().map(|&id| id as u32).collect();
-        let graph = clip.graph(ids.len() / clip.tokens)?;
+        let tokens = self.shape(case, "ids")?.last().copied().unwrap_or(0).max(1);
+        let graph = clip.graph(ids.len() / tokens, tokens)?;
         let weights = self.load(&graph, "text_encoder", "model").await?;
         let tensors = Tensors::open(self.files, "text_encoder", "model").await?;
-        let rows = clip.embed(&ids, &tensors, self.files).await?;
+        let rows = clip.embed(&ids, tokens, &tensors, self.files).await?;
         let (outputs, _) = self.forward(&graph, &weights, &[rows], &[]).await?;
         let mut parts = vec![("out".to_owned(), outputs[0].clone(), self.field(case, "out").await?, false)];
         let states = case.get("hidden_states").and_then(Json::list).unwrap_or_default();
@@ -265,8 +266,11 @@ impl<'a> Golden<'a> {
             parts.push((name.to_owned(), got, self.tensor(name).await?, false));
         }
         if case.get("pooled").is_some() {
-            let place = clip.pooled(&ids[..clip.tokens]);
-            let row = outputs[0][place * clip.channels..(place + 1) * clip.channels].to_vec();
+            let mut row = Vec::new();
+            for (ids, states) in ids.chunks(tokens).zip(outputs[0].chunks(tokens * clip.channels)) {
+                let place = clip.pooled(ids) * clip.channels;
+                row.extend_from_slice(&states[place..place + clip.channels]);
+            }
             parts.push(("pooled".to_owned(), row, self.field(case, "pooled").await?, false));
         }
         Ok(parts)

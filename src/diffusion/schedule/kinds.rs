@@ -32,7 +32,7 @@ impl Sampler {
         }
         let most = sigmas.iter().copied().fold(0.0, f64::max);
         let init_sigma = if self.spacing == Spacing::Leading { (most * most + 1.0).sqrt() } else { most };
-        sigmas.push(0.0);
+        sigmas.push(if self.ends_low { self.betas.sigma(0) } else { 0.0 });
         let step = |n: usize| {
             let (t, sigma, next) = (times[n], sigmas[n], sigmas[n + 1]);
             let scale = 1.0 / (sigma * sigma + 1.0).sqrt();
@@ -136,7 +136,8 @@ impl Sampler {
             sigmas = karras(self.betas.sigma(all - 1), self.betas.sigma(0), steps);
             times = sigmas.iter().map(|&sigma| round(self.betas.time_of(sigma))).collect();
         }
-        sigmas.push(0.0);
+        sigmas.push(if self.ends_low { self.betas.sigma(0) } else { 0.0 });
+        let last_low = !self.ends_low || (self.last_is_first_order && steps < 15);
         // α, σ and λ = ln α − ln σ of a level.
         let level = |n: usize| {
             let alpha = 1.0 / (sigmas[n] * sigmas[n] + 1.0).sqrt();
@@ -151,7 +152,7 @@ impl Sampler {
             let h = next_lambda - lambda;
             let whole = -next_alpha * ((-h).exp() - 1.0);
             let mut terms = vec![(Sample, next_sigma / sigma)];
-            if n <= start || n + 1 == steps {
+            if n <= start || (n + 1 == steps && last_low) {
                 terms.push((now, whole));
             } else {
                 let r = (lambda - level(n - 1).2) / h;

@@ -119,6 +119,10 @@ pub struct Sampler {
     betas: Betas,
     offset: f64,
     karras: bool,
+    /// Whether the last step ends at the lowest noise of the training instead of none.
+    ends_low: bool,
+    /// Whether a short schedule's last step is of first order in any case.
+    last_is_first_order: bool,
     clip: f64,
     final_alpha_one: bool,
     shift: f64,
@@ -155,19 +159,21 @@ impl Sampler {
             ("use_flow_sigmas", 0.0),
             ("euler_at_final", 0.0),
         ])?;
-        for key in ["trained_betas", "shift_terminal", "variance_type"] {
+        for key in ["trained_betas", "shift_terminal"] {
             if config.get(key).is_some() {
                 return Err(config.refuse(key, "leave it out"));
             }
         }
-        config.only("final_sigmas_type", &["zero"])?;
+        // It is about noise that none of these samplers adds, unless the network learned it.
+        config.only("variance_type", &["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"])?;
+        let ends_low = config.only("final_sigmas_type", &["zero", "sigma_min"])? == 1;
         config.only("interpolation_type", &["linear"])?;
         config.only("timestep_type", &["discrete"])?;
         if kind == Kind::Dpm {
             config.only("algorithm_type", &["dpmsolver++"])?;
             config.only("solver_type", &["midpoint"])?;
-            if config.count("solver_order", 2)? != 2 || !config.flag("lower_order_final", true)? {
-                return Err(config.refuse("solver_order", "2, with lower_order_final"));
+            if config.count("solver_order", 2)? != 2 {
+                return Err(config.refuse("solver_order", "2"));
             }
         }
         if kind == Kind::Pndm && !config.flag("skip_prk_steps", false)? {
@@ -202,6 +208,8 @@ impl Sampler {
             betas: Betas::new(config, kind)?,
             offset: config.float("steps_offset", 0.0)?,
             karras: matches!(kind, Kind::Euler | Kind::Dpm) && config.flag("use_karras_sigmas", false)?,
+            ends_low: matches!(kind, Kind::Euler | Kind::Dpm) && ends_low,
+            last_is_first_order: config.flag("lower_order_final", true)?,
             clip,
             final_alpha_one: config.flag("set_alpha_to_one", kind != Kind::Pndm)?,
             shift: config.float("shift", 1.0)?,

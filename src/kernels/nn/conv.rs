@@ -1,11 +1,21 @@
+use std::borrow::Cow;
+
 use gradus_cpu::nn::conv::{COLUMNS, ROWS, Shape, conv as compute};
 
 use super::{Call, half, sizes, word};
 use crate::kernels::{Kernel, Tolerance, TwinArgs};
 
+const SOURCE: &str = include_str!("conv.wgsl");
+const NEAR: Tolerance = Tolerance::Near { absolute: 2e-6, relative: 2e-6 };
+
 /// A product or a convolution; see [`conv`].
-pub static CONV: Kernel = Kernel::new("conv", &[include_str!("activation.wgsl"), include_str!("conv.wgsl")])
-    .twin(twin, Tolerance::Near { absolute: 2e-6, relative: 2e-6 });
+pub static CONV: Kernel =
+    Kernel::new("conv", &["const HALVES = false;", include_str!("activation.wgsl"), SOURCE]).twin(twin, NEAR);
+
+/// The same with weights that are halves.
+pub static CONV_HALVES: Kernel =
+    Kernel::new("conv-halves", &["const HALVES = true;", include_str!("activation.wgsl"), SOURCE])
+        .twin(halves_twin, NEAR);
 
 /// The result of a product or a convolution with bias, an added tensor and an activation.
 ///
@@ -34,15 +44,25 @@ pub fn conv(shape: &Shape, halves: bool) -> Call {
         vectors(shape.channels[1]),
         shape.activation,
         word(shape.add_rows),
-        halves.into(),
+        0,
         0,
     ];
     let cost = 2 * ROWS * COLUMNS * shape.depth().max(1);
-    Call::new(&CONV, shape.blocks() * shape.panels, cost as f32, &params)
+    Call::new(if halves { &CONV_HALVES } else { &CONV }, shape.blocks() * shape.panels, cost as f32, &params)
 }
 
 fn twin(args: TwinArgs<'_, '_>) {
-    let Some(p) = sizes::<20>(args.params) else { return };
+    run(args, |words| Cow::Borrowed(bytemuck::cast_slice(words)));
+}
+
+/// The processor's own weights are never halves; this is for the shader's tests.
+fn halves_twin(args: TwinArgs<'_, '_>) {
+    let both = |&word: &u32| [half::to_f32(word as u16), half::to_f32((word >> 16) as u16)];
+    run(args, |words| Cow::Owned(words.iter().flat_map(both).collect()));
+}
+
+fn run(args: TwinArgs<'_, '_>, unpack: impl Fn(&[u32]) -> Cow<'_, [f32]>) {
+    let Some(p) = sizes::<18>(args.params) else { return };
     let shape = Shape {
         rows: p[0],
         panels: p[2],
@@ -60,12 +80,5 @@ fn twin(args: TwinArgs<'_, '_>) {
     let [first, second, weights, added, result] = args.buffers else { return };
     let sources = [bytemuck::cast_slice(first), bytemuck::cast_slice(second)];
     let (added, result) = (bytemuck::cast_slice(added), bytemuck::cast_slice_mut(result));
-    if p[18] == 0 {
-        compute(args.span, &shape, sources, bytemuck::cast_slice(weights), added, result);
-    } else {
-        // The processor's own weights are never halves; this is for the shader's tests.
-        let both = |&word: &u32| [half::to_f32(word as u16), half::to_f32((word >> 16) as u16)];
-        let weights: Vec<f32> = weights.iter().flat_map(both).collect();
-        compute(args.span, &shape, sources, &weights, added, result);
-    }
+    compute(args.span, &shape, sources, &unpack(weights), added, result);
 }

@@ -20,9 +20,8 @@ struct Params {
     b: u32,
     activation: u32,
     add_rows: u32,
-    // Whether the weights are halves, two in a word.
-    halves: u32,
-    unused: u32,
+    unused0: u32,
+    unused1: u32,
 }
 
 @group(0) @binding(1) var<uniform> params: Params;
@@ -41,8 +40,9 @@ struct Eight {
     high: vec4<f32>,
 }
 
+// HALVES, whether the weights are halves, two in a word, comes from the wrapper.
 fn eight(row: u32) -> Eight {
-    if params.halves != 0u {
+    if HALVES {
         let w = weights[row];
         return Eight(
             vec4(unpack2x16float(w.x), unpack2x16float(w.y)),
@@ -69,18 +69,15 @@ fn source_row(row: u32, tap: u32) -> u32 {
     return (picture * height + (y >> up)) * width + (x >> up);
 }
 
+// A vector of a row; beyond the edge zeros. Both are worked out, which is cheaper than to part ways.
 fn from_first(row: u32, at: u32) -> vec4<f32> {
-    if row == NOWHERE {
-        return vec4(0.0);
-    }
-    return first_source[row * params.a + at];
+    let known = row != NOWHERE;
+    return select(vec4(0.0), first_source[select(0u, row, known) * params.a + at], vec4(known));
 }
 
 fn from_second(row: u32, at: u32) -> vec4<f32> {
-    if row == NOWHERE {
-        return vec4(0.0);
-    }
-    return second_source[row * params.b + at];
+    let known = row != NOWHERE;
+    return select(vec4(0.0), second_source[select(0u, row, known) * params.b + at], vec4(known));
 }
 
 fn store(row: u32, panel: u32, low: vec4<f32>, high: vec4<f32>) {
@@ -127,50 +124,102 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let bias = eight(packed);
     packed += 1u;
     var low0 = bias.low;
-    var low1 = bias.low;
-    var low2 = bias.low;
-    var low3 = bias.low;
     var high0 = bias.high;
+    var low1 = bias.low;
     var high1 = bias.high;
+    var low2 = bias.low;
     var high2 = bias.high;
+    var low3 = bias.low;
     var high3 = bias.high;
-    let channels = params.a + params.b;
     for (var tap = 0u; tap < taps; tap += 1u) {
         let row0 = source_row(first, tap);
         let row1 = source_row(first + 1u, tap);
         let row2 = source_row(first + 2u, tap);
         let row3 = source_row(first + 3u, tap);
-        for (var c = 0u; c < channels; c += 1u) {
-            var x0: vec4<f32>;
-            var x1: vec4<f32>;
-            var x2: vec4<f32>;
-            var x3: vec4<f32>;
-            if c < params.a {
-                x0 = from_first(row0, c);
-                x1 = from_first(row1, c);
-                x2 = from_first(row2, c);
-                x3 = from_first(row3, c);
-            } else {
-                x0 = from_second(row0, c - params.a);
-                x1 = from_second(row1, c - params.a);
-                x2 = from_second(row2, c - params.a);
-                x3 = from_second(row3, c - params.a);
-            }
-            for (var lane = 0u; lane < 4u; lane += 1u) {
-                let w = eight(packed + lane);
-                low0 += x0.x * w.low;
-                high0 += x0.x * w.high;
-                low1 += x1.x * w.low;
-                high1 += x1.x * w.high;
-                low2 += x2.x * w.low;
-                high2 += x2.x * w.high;
-                low3 += x3.x * w.low;
-                high3 += x3.x * w.high;
-                x0 = x0.yzwx;
-                x1 = x1.yzwx;
-                x2 = x2.yzwx;
-                x3 = x3.yzwx;
-            }
+        for (var c = 0u; c < params.a; c += 1u) {
+            let x0 = from_first(row0, c);
+            let x1 = from_first(row1, c);
+            let x2 = from_first(row2, c);
+            let x3 = from_first(row3, c);
+            let w0 = eight(packed + 0u);
+            low0 += x0.x * w0.low;
+            high0 += x0.x * w0.high;
+            low1 += x1.x * w0.low;
+            high1 += x1.x * w0.high;
+            low2 += x2.x * w0.low;
+            high2 += x2.x * w0.high;
+            low3 += x3.x * w0.low;
+            high3 += x3.x * w0.high;
+            let w1 = eight(packed + 1u);
+            low0 += x0.y * w1.low;
+            high0 += x0.y * w1.high;
+            low1 += x1.y * w1.low;
+            high1 += x1.y * w1.high;
+            low2 += x2.y * w1.low;
+            high2 += x2.y * w1.high;
+            low3 += x3.y * w1.low;
+            high3 += x3.y * w1.high;
+            let w2 = eight(packed + 2u);
+            low0 += x0.z * w2.low;
+            high0 += x0.z * w2.high;
+            low1 += x1.z * w2.low;
+            high1 += x1.z * w2.high;
+            low2 += x2.z * w2.low;
+            high2 += x2.z * w2.high;
+            low3 += x3.z * w2.low;
+            high3 += x3.z * w2.high;
+            let w3 = eight(packed + 3u);
+            low0 += x0.w * w3.low;
+            high0 += x0.w * w3.high;
+            low1 += x1.w * w3.low;
+            high1 += x1.w * w3.high;
+            low2 += x2.w * w3.low;
+            high2 += x2.w * w3.high;
+            low3 += x3.w * w3.low;
+            high3 += x3.w * w3.high;
+            packed += 4u;
+        }
+        for (var c = 0u; c < params.b; c += 1u) {
+            let x0 = from_second(row0, c);
+            let x1 = from_second(row1, c);
+            let x2 = from_second(row2, c);
+            let x3 = from_second(row3, c);
+            let w0 = eight(packed + 0u);
+            low0 += x0.x * w0.low;
+            high0 += x0.x * w0.high;
+            low1 += x1.x * w0.low;
+            high1 += x1.x * w0.high;
+            low2 += x2.x * w0.low;
+            high2 += x2.x * w0.high;
+            low3 += x3.x * w0.low;
+            high3 += x3.x * w0.high;
+            let w1 = eight(packed + 1u);
+            low0 += x0.y * w1.low;
+            high0 += x0.y * w1.high;
+            low1 += x1.y * w1.low;
+            high1 += x1.y * w1.high;
+            low2 += x2.y * w1.low;
+            high2 += x2.y * w1.high;
+            low3 += x3.y * w1.low;
+            high3 += x3.y * w1.high;
+            let w2 = eight(packed + 2u);
+            low0 += x0.z * w2.low;
+            high0 += x0.z * w2.high;
+            low1 += x1.z * w2.low;
+            high1 += x1.z * w2.high;
+            low2 += x2.z * w2.low;
+            high2 += x2.z * w2.high;
+            low3 += x3.z * w2.low;
+            high3 += x3.z * w2.high;
+            let w3 = eight(packed + 3u);
+            low0 += x0.w * w3.low;
+            high0 += x0.w * w3.high;
+            low1 += x1.w * w3.low;
+            high1 += x1.w * w3.high;
+            low2 += x2.w * w3.low;
+            high2 += x2.w * w3.high;
+            low3 += x3.w * w3.low;
+            high3 += x3.w * w3.high;
             packed += 4u;
         }
     }
