@@ -62,3 +62,14 @@ pub fn cancels_a_second(waiting: u64, seconds: impl Fn() -> f64) -> f64 {
     }
     waiting as f64 / (seconds() - began).max(1e-9)
 }
+
+/// What a waiting job takes in the queue, told by what the process holds before and after so many.
+pub fn bytes_a_waiting_job(jobs: u64, resident: impl Fn() -> Option<u64>) -> Option<f64> {
+    let mut queue = queue();
+    let before = resident()?;
+    for n in 0..jobs {
+        submit(&mut queue, n, n % 5000);
+        while queue.poll_fact().is_some() {}
+    }
+    Some(resident()?.saturating_sub(before) as f64 / jobs as f64)
+}
