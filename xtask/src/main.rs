@@ -53,7 +53,7 @@ fn main() -> ExitCode {
             let here = std::env::current_dir().map_err(|error| format!("there is no working folder: {error}"));
             here.and_then(|here| {
                 let mut cargo = run::command("", "cargo", &all);
-                cargo.arg("--").current_dir(here);
+                cargo.current_dir(here);
                 run::run(cargo)
             })
         }
