@@ -63,7 +63,7 @@ export interface Job {
   lane: string;
   session: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled";
-  /** The place among those that wait, 1 is next; null for a job that does not wait. */
+  /** The place among those that wait, 1 is next; null for a job that does not wait, or has a slot and not yet a worker. */
   position: number | null;
   /** Counted from 1. */
   attempt: number;
