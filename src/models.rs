@@ -10,7 +10,7 @@ use crate::blocks::Context;
 use crate::diffusion::{Pipeline, Request};
 use crate::kernels::Engine;
 use crate::ports::Observer;
-use crate::value::{Error, Picture};
+use crate::value::{Error, NoteLevel, Picture, Progress};
 
 /// A checkpoint in diffusers' layout at an address: loaded when a job first needs it, and kept for the jobs after it.
 ///
@@ -85,10 +85,30 @@ impl Model {
         let _over = Loading::begin(&self.0.loading);
         self.0.loaded.replace(None);
         let files = ctx.files(&self.0.address);
-        let pipeline = Rc::new(Pipeline::load(files, &*engine, ctx, ctx).await?);
+        let pipeline = Rc::new(Pipeline::load(files, &*engine, ctx, &Quiet(ctx)).await?);
         let loaded = Loaded { pipeline, engine };
         self.0.loaded.replace(Some(loaded.clone()));
         Ok(loaded)
+    }
+}
+
+/// Tells in words how far loading is: as a share it would have the job at its end before it began to paint.
+struct Quiet<'a>(&'a Context);
+
+impl Observer for Quiet<'_> {
+    fn progress(&self, progress: Progress) {
+        let words = [progress.description.as_str(), ": ", &progress.label()].concat();
+        self.0.progress(Progress { share: None, steps: None, ..progress }.describe(words));
+    }
+
+    fn wants_preview(&self) -> bool {
+        false
+    }
+
+    fn preview(&self, _: Picture) {}
+
+    fn note(&self, level: NoteLevel, text: String) {
+        Observer::note(self.0, level, text);
     }
 }
 

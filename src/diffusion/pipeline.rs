@@ -179,6 +179,12 @@ impl Pipeline {
         Ok(Self { files, encoders, zeros, unet, unet_weights, autoencoder, decoder_weights, sampler, ready })
     }
 
+    /// The words of a prompt that the first tokenizer has only in pieces; see its `strangers`.
+    #[must_use]
+    pub fn strangers(&self, prompt: &str) -> Vec<String> {
+        self.encoders.first().map(|encoder| encoder.strangers(prompt)).unwrap_or_default()
+    }
+
     /// Pixels of a picture for each of a latent: sides are multiples of it.
     #[must_use]
     pub fn scale(&self) -> u32 {

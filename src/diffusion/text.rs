@@ -40,6 +40,11 @@ pub(super) struct States {
 }
 
 impl Encoder {
+    /// The words of a prompt that the tokenizer has only in pieces; see [`Tokenizer::strangers`].
+    pub(super) fn strangers(&self, prompt: &str) -> Vec<String> {
+        self.tokenizer.strangers(prompt)
+    }
+
     /// Opens the encoder of a folder, and the tokenizer of another.
     pub(super) async fn open(
         clip: Clip,

@@ -19,6 +19,7 @@ pub(super) fn waiting(position: usize, waiting: usize, starting: bool, estimate:
 pub(super) fn running(progress: Option<&Progress>, elapsed: Duration, left: Option<Duration>) -> String {
     let doing = match progress {
         Some(progress) if progress.description.is_empty() => progress.label(),
+        Some(progress) if progress.label().is_empty() => progress.description.clone(),
         Some(progress) => format!("{} – {}", progress.description, progress.label()),
         None => "processing".into(),
     };
