@@ -3,7 +3,8 @@
 The words are a part of what the library's scene parser understands (src/imagegen/scene/words.rs), so each
 caption gives a rendering and, later, a generated picture.
 
-    python captions.py --state STATE      writes train.tsv, validation.tsv, exam.tsv and held_out.txt
+    python captions.py --state STATE      writes the rows of each set into STATE, and here held_out.txt (what training
+                                          never shows, and the examination's captions) and words.txt (all words)
 """
 
 import argparse
@@ -141,5 +142,14 @@ if __name__ == "__main__":
     write(f"{args.state}/validation.tsv", rows(2, 512, "seen"))
     exam = rows(3, 333, "seen", captions) + rows(4, 167, "unseen", captions)
     write(f"{args.state}/exam.tsv", exam)
+    with open("words.txt", "w") as file:
+        file.write("\n".join(words()) + "\n")
+    with open("held_out.txt", "w") as file:
+        file.write("# On one object, never in training\n")
+        file.writelines(f"{colour} {shape}\n" for colour, shape in sorted(HELD_OUT_OBJECTS))
+        file.write("# In one scene, never in training\n")
+        file.writelines(f"{ground} {sky}\n" for ground, sky in sorted(HELD_OUT_PLACES))
+        file.write("# The examination: seed, caption, and whether a combination of it is never in training\n")
+        file.writelines(f"{seed}\t{caption}\t{'unseen' if unseen(scene) else 'seen'}\n" for seed, caption, scene in exam)
     # The classifier must know the unseen combinations, else it could not judge them.
     write(f"{args.state}/classifier.tsv", rows(5, 4096, "unseen"))

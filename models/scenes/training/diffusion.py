@@ -28,6 +28,8 @@ from encode import open_latents
 
 EMPTY = 0.1
 CANONICAL = 0.7
+# The share of scenes with two objects, which are harder to learn than single ones.
+TWO = 0.65
 
 
 def build_unet():
@@ -70,7 +72,8 @@ class Data:
         rows = captions.read(f"{state}/train.tsv")
         # The scenes of the examination stay unseen, in other words too.
         exam = {json.dumps(scene) for _, _, scene in captions.read(f"{state}/exam.tsv")}
-        self.allowed = np.array([i for i, (_, _, scene) in enumerate(rows) if json.dumps(scene) not in exam])
+        allowed = [(i, len(scene["objects"])) for i, (_, _, scene) in enumerate(rows) if json.dumps(scene) not in exam]
+        self.allowed = [np.array([i for i, count in allowed if count == wanted]) for wanted in (1, 2)]
         self.refresh()
         rng = random.Random(11)
         # What was drawn, the canonical words, and two paraphrases.
@@ -86,10 +89,11 @@ class Data:
     def refresh(self):
         """The encoding may still be going on."""
         self.latents = open_latents(self.state)
-        self.count = int(np.searchsorted(self.allowed, len(self.latents)))
+        self.counts = [int(np.searchsorted(rows, len(self.latents))) for rows in self.allowed]
 
     def batch(self, rng, count):
-        chosen = self.allowed[rng.integers(0, self.count, count)]
+        which = (rng.random(count) < TWO).astype(int)
+        chosen = np.array([self.allowed[w][rng.integers(self.counts[w])] for w in which])
         latents = torch.from_numpy(self.latents[chosen].astype(np.float32)) * self.scale
         chosen = torch.from_numpy(chosen)
         kinds = torch.from_numpy(np.where(rng.random(count) < CANONICAL, 1, rng.integers(0, 4, count)))
@@ -168,7 +172,7 @@ def train(rank, args):
         if step % 100 == 0:
             data.refresh()
         if lead:
-            keep = min(0.9995 if done > 0.5 else 0.998, (1 + step) / (10 + step))
+            keep = min(0.999 if done > 0.8 else 0.998, (1 + step) / (10 + step))
             with torch.no_grad():
                 torch._foreach_lerp_(list(average.parameters()), parameters, 1 - keep)
             if step % 250 == 0 or used >= end:

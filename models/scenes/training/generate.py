@@ -13,7 +13,7 @@ import captions
 import text
 from pictures import sheet
 
-STEPS, GUIDANCE = 8, 4.0
+STEPS, GUIDANCE = 8, 2.5
 
 
 class Checkpoint:

@@ -14,7 +14,7 @@ import transformers
 from safetensors.torch import save_file
 
 import text
-from generate import Checkpoint
+from generate import GUIDANCE, STEPS, Checkpoint
 
 PROMPT = "a small red cube left of a large blue cylinder on grass at sunset"
 SEED = 42
@@ -64,7 +64,7 @@ def main():
 
     latents, predicted = [], []
     forward = checkpoint.unet.forward
-    steps, guidance = 8, 4.0
+    steps, guidance = STEPS, GUIDANCE
 
     def noted(*arguments, **options):
         result = forward(*arguments, **options)
