@@ -90,8 +90,10 @@ def main():
     if os.path.exists(path):
         saved = torch.load(path)
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step, seen, used = saved["step"], saved["seen"], saved["used"]
+        # A state made from the checkpoint (restore.py) has weights alone.
+        if "optimizer" in saved:
+            optimizer.load_state_dict(saved["optimizer"])
+            step, seen, used = saved["step"], saved["seen"], saved["used"]
     rng = np.random.default_rng(step + 7)
     pictures = Pictures(args.state)
     held_out = Pictures(args.state, "validation").batch(range(64))

@@ -127,7 +127,8 @@ def train(rank, args):
         saved = torch.load(path)
         model.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
+        if "optimizer" in saved:
+            optimizer.load_state_dict(saved["optimizer"])
         step, seen, used = saved["step"], saved["seen"], saved["used"]
     torch.manual_seed(step * 2 + rank)
     rng = np.random.default_rng([step, rank])
