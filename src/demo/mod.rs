@@ -1,6 +1,8 @@
-//! The page that shows what Gradus does: the queueing guide's two examples, and a studio.
+//! The page that shows what Gradus does: the queueing guide's two examples, a studio, and a
+//! diffusion network.
 
 mod guide;
+mod network;
 mod speed;
 mod studio;
 
@@ -12,6 +14,7 @@ pub fn app() -> Blocks {
         ui.tabs(|ui| {
             ui.tab("Queue guide", guide::tab);
             ui.tab("Studio", studio::tab);
+            ui.tab("Network", network::tab);
         });
     })
 }

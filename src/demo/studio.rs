@@ -37,7 +37,7 @@ pub fn tab(ui: &Ui) {
     ui.load(suit, (), (width, height, quality, chosen));
 }
 
-fn check_seed(text: &str) -> Result<(), String> {
+pub fn check_seed(text: &str) -> Result<(), String> {
     match text.trim() {
         "" => Ok(()),
         text => text.parse::<u64>().map(|_| ()).map_err(|_| {

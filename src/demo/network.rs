@@ -1,0 +1,136 @@
+//! A picture by a diffusion network of our own, and the same prompt by the renderer that it learnt from.
+
+use std::cell::RefCell;
+
+use gradus::diffusion::Request;
+use gradus::imagegen::{self, Preset, scene};
+use gradus::models::Model;
+use gradus::ports::Observer;
+use gradus::prelude::*;
+use gradus::value::NoteLevel;
+
+const EXAMPLES: [(&str, &str); 3] = [
+    ("Red ball", "a large red sphere on grass by day"),
+    ("Two objects", "a blue cube left of a yellow cone on sand at sunset"),
+    ("Night", "a large purple cylinder on a checkerboard at night"),
+];
+
+thread_local! {
+    static SCENES: Model = Model::at("models/scenes");
+}
+
+pub fn tab(ui: &Ui) {
+    ui.add(Markdown::new(
+        "A diffusion network of 12 million numbers, trained on pictures of the renderer. It knows spheres, cubes, \
+         cylinders and cones in eight colours, one or two at a time, on six grounds under four skies. The first picture \
+         fetches it (24 MB, kept on this machine).",
+    ));
+    let prompt = ui.add(
+        Textbox::new()
+            .label("Prompt")
+            .lines(2)
+            .value(EXAMPLES[0].1)
+            .max_length(imagegen::Request::PROMPT_CHARS)
+            .info("An empty prompt gives a surprise."),
+    );
+    let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
+    let steps = ui.add(Slider::between(1.0, 20.0).step(1.0).value(8.0).label("Steps"));
+    let guidance = ui.add(Slider::between(1.0, 8.0).step(0.5).value(2.5).label("Guidance"));
+    let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(super::studio::check_seed).max_lines(1));
+    let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
+    let picture = ui.add(Image::new().label("Picture"));
+    let rendered = ui.add(Image::new().label("The same, by the renderer"));
+    let steps_seen = ui.add(Gallery::new().label("How it arose").columns(6));
+    let inputs = (prompt, steps, guidance, seed);
+    let painting = generate.click(paint, inputs, (picture, steps_seen)).api_name("network");
+    painting.success(render, prompt, rendered).api_name("render");
+    for (button, text) in examples {
+        button
+            .click(async move || text.to_owned(), (), prompt)
+            .api_name("example")
+            .success(paint, inputs, (picture, steps_seen))
+            .api_name("network_example")
+            .success(render, prompt, rendered)
+            .api_name("render");
+    }
+}
+
+async fn paint(
+    prompt: String,
+    steps: u32,
+    guidance: f32,
+    seed: String,
+    ctx: Context,
+) -> Result<(Picture, Vec<Picture>), Error> {
+    let seed: u64 = match seed.trim() {
+        "" => ctx.random() % 1_000_000,
+        text => text.parse().map_err(|_| Error::new("The seed is no whole number below 2^64."))?,
+    };
+    let model = SCENES.with(Model::clone).load(&ctx).await?;
+    let prompt = if prompt.trim().is_empty() { surprise(&ctx) } else { prompt };
+    let strange = model.pipeline.strangers(&prompt);
+    if !strange.is_empty() {
+        let shown: Vec<String> = strange.iter().take(8).map(|word| word.chars().take(24).collect()).collect();
+        ctx.info(format!("The network has never seen these words: {}.", shown.join(", ")));
+    }
+    let request =
+        Request { prompt: prompt.clone(), seed, steps: steps as usize, guidance, ..model.pipeline.usual_request() };
+    let strip = Strip { ctx: &ctx, seen: RefCell::default() };
+    let made = model.generate(&request, &ctx, &strip).await?.pop();
+    let made = made.ok_or_else(|| Error::new("The network made no picture. Try again."))?;
+    let picture = made
+        .with_fact("Model", "scenes")
+        .with_fact("Seed", seed.to_string())
+        .with_fact("Steps", steps.to_string())
+        .with_fact("Prompt", prompt);
+    let mut seen = strip.seen.into_inner();
+    seen.push(picture.clone());
+    Ok((picture, seen))
+}
+
+/// The prompt by the renderer, at the network's size.
+async fn render(prompt: String, ctx: Context) -> Result<Picture, Error> {
+    let engine = ctx.engine().await?;
+    let request = imagegen::Request { prompt, width: 128, height: 128, seed: 1, preset: Preset::Low };
+    scene::generate(&request, &*engine, &ctx, &ctx).await
+}
+
+/// A prompt of words that the network knows.
+fn surprise(ctx: &Context) -> String {
+    let one = |of: &[&'static str]| of.get((ctx.random() % of.len() as u64) as usize).copied().unwrap_or_default();
+    let parts = [
+        "a",
+        one(&["small", "large", "shiny"]),
+        one(&["red", "orange", "yellow", "green", "cyan", "blue", "purple", "white"]),
+        one(&["sphere", "cube", "cylinder", "cone"]),
+        one(&["on grass", "on sand", "in the snow", "on water", "on wood", "on a checkerboard"]),
+        one(&["by day", "at sunset", "at night", "under an overcast sky"]),
+    ];
+    parts.join(" ")
+}
+
+/// Keeps every preview, for the strip that shows the picture arising.
+struct Strip<'a> {
+    ctx: &'a Context,
+    seen: RefCell<Vec<Picture>>,
+}
+
+impl Observer for Strip<'_> {
+    fn progress(&self, progress: Progress) {
+        self.ctx.progress(progress);
+    }
+
+    fn wants_preview(&self) -> bool {
+        Observer::wants_preview(self.ctx)
+    }
+
+    fn preview(&self, picture: Picture) {
+        self.seen.borrow_mut().push(picture.clone());
+        // The handler has two outputs, so this cannot be refused.
+        let _ = self.ctx.partial((picture, self.seen.borrow().clone()));
+    }
+
+    fn note(&self, level: NoteLevel, text: String) {
+        Observer::note(self.ctx, level, text);
+    }
+}

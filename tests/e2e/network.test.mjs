@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { start } from "./harness/app_page.mjs";
+
+const PROMPT = "a large red sphere on grass by day";
+
+async function network(app) {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Network").click();
+  const region = page.region("Network");
+  const paint = async (prompt, seed) => {
+    await region.getByLabel("Prompt", { exact: true }).fill(prompt);
+    await region.getByLabel("Seed", { exact: true }).fill(seed);
+    const ended = async (lane) => (await page.snapshot()).jobs.filter((job) => job.lane === lane && job.state === "done").length;
+    const [painted, rendered] = [await ended("network"), await ended("render")];
+    await page.pressIn(region, "Generate");
+    await page.ended("network", "done", painted + 1, 120_000);
+    await page.ended("render", "done", rendered + 1, 120_000);
+    return page.picture(region.getByRole("figure", { name: "Picture", exact: true }));
+  };
+  return { page, region, paint };
+}
+
+for (const ranges of [true, false]) {
+  test(`the network paints what the prompt says, is fetched once, and gives the same for the same seed (ranges: ${ranges})`, async () => {
+    const app = await start("demo", { ranges });
+    try {
+      const { page, region, paint } = await network(app);
+      const picture = await paint(PROMPT, "7");
+      assert.deepEqual([picture.width, picture.height], [128, 128]);
+      const [r, g, b] = picture.middle;
+      assert.ok(r > 1.5 * g && r > 1.5 * b, `the sphere is ${picture.middle}`);
+      assert.ok(picture.bottom[1] > picture.bottom[2], `the grass is ${picture.bottom}`);
+      const strip = region.getByRole("figure", { name: "How it arose", exact: true });
+      assert.ok((await strip.getByRole("button", { name: /^Open Picture/ }).count()) >= 2, "the strip shows the steps");
+      const weights = () => app.server.requests.filter((path) => path.endsWith(".safetensors")).length;
+      const fetched = weights();
+      assert.ok(fetched > 0);
+      assert.equal((await paint(PROMPT, "7")).hash, picture.hash, "the same seed");
+      assert.notEqual((await paint("a small blue cube in the snow at night", "8")).hash, picture.hash);
+      assert.equal(weights(), fetched, "nothing is fetched twice");
+      await paint("a red velociraptor on grass", "9");
+      await page.page.getByText(/never seen these words: velociraptor/).waitFor();
+      assert.deepEqual(page.errors, []);
+      await page.close();
+    } finally {
+      await app.stop();
+    }
+  });
+}
