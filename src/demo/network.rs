@@ -42,16 +42,13 @@ pub fn tab(ui: &Ui) {
     let rendered = ui.add(Image::new().label("The same, by the renderer"));
     let steps_seen = ui.add(Gallery::new().label("How it arose").columns(6));
     let inputs = (prompt, steps, guidance, seed);
-    let painting = generate.click(paint, inputs, (picture, steps_seen)).api_name("network");
-    painting.success(render, prompt, rendered).api_name("render");
+    // One lane for all that paint and one for all that render, whichever button was pressed.
+    let painting = generate.click(paint, inputs, (picture, steps_seen)).api_name("network").concurrency_id("network");
+    painting.success(render, prompt, rendered).concurrency_id("render");
     for (button, text) in examples {
-        button
-            .click(async move || text.to_owned(), (), prompt)
-            .api_name("example")
-            .success(paint, inputs, (picture, steps_seen))
-            .api_name("network_example")
-            .success(render, prompt, rendered)
-            .api_name("render");
+        let chosen = button.click(async move || text.to_owned(), (), prompt).api_name("example").queue(false);
+        let painting = chosen.success(paint, inputs, (picture, steps_seen)).concurrency_id("network");
+        painting.success(render, prompt, rendered).concurrency_id("render");
     }
 }
 

@@ -154,7 +154,8 @@ impl State {
             name,
             listeners,
             count: self.app.lanes().get(lane.0 as usize).and_then(|lane| lane.count).map(std::num::NonZeroUsize::get),
-            quiet: of_lane().all(|(spec, _)| !self.is_pressed(spec)),
+            quiet: self.app.lanes().get(lane.0 as usize).is_some_and(|lane| lane.beside)
+                || of_lane().all(|(spec, _)| !self.is_pressed(spec)),
             paused: self.queue.is_paused(lane),
             run: of_lane().find_map(|(_, id)| self.queue.runs(id)).and_then(|runs| Some((runs.mean()?, runs.spread()))),
             busy: busy.collect(),

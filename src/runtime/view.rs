@@ -74,7 +74,7 @@ pub struct LaneView {
     pub listeners: Vec<String>,
     /// How many slots; `None` is no limit.
     pub count: Option<usize>,
-    /// Only the page itself sets its listeners off: of no interest while nothing of it runs.
+    /// Only the page itself sets its listeners off, or they run beside the lanes: of no interest while nothing of it runs.
     pub quiet: bool,
     /// The jobs in slots, in the order in which they began.
     pub busy: Vec<SlotView>,
