@@ -112,7 +112,7 @@ pub use value::{Error, Picture};
 pub mod prelude {
     pub use crate::blocks::{
         Blocks, BrowserState, Button, Checkbox, Context, Dropdown, Event, Gallery, Image, Markdown, Number,
-        ShowProgress, Slider, State, Textbox, Timer, TriggerMode, Ui, Variant,
+        ShowProgress, Slider, State, Textbox, Timer, TriggerMode, Ui, Variant, batch,
     };
     pub use crate::value::{Error, Picture, Progress, Value};
 }

@@ -20,6 +20,19 @@ pub enum EngineChoice {
     Cpu,
 }
 
+/// A job on its way to a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobToRun {
+    /// Which job.
+    pub job: JobId,
+    /// Which attempt.
+    pub attempt: Attempt,
+    /// The values of its inputs.
+    pub inputs: Vec<Value>,
+    /// The seed of its random numbers.
+    pub seed: u64,
+}
+
 /// From the page to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
@@ -32,18 +45,12 @@ pub enum ToWorker {
         /// The texts that this app remembered on this machine.
         memory: Vec<(String, String)>,
     },
-    /// Run a job.
+    /// Run a job, or several at once where the handler takes several.
     Run {
-        /// Which job.
-        job: JobId,
-        /// Which attempt.
-        attempt: Attempt,
         /// Whose handler.
         listener: ListenerId,
-        /// The values of its inputs.
-        inputs: Vec<Value>,
-        /// The seed of the job's random numbers.
-        seed: u64,
+        /// The jobs.
+        jobs: Vec<JobToRun>,
     },
     /// Stop a job at its next checkpoint.
     Cancel {

@@ -3,6 +3,7 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::batch::BatchSpec;
 use super::component::ComponentSpec;
 use super::handler::{ErasedHandler, Runs};
 use super::options::Pace;
@@ -109,6 +110,8 @@ pub struct ListenerSpec {
     pub runs: Runs,
     /// The handler.
     pub handler: Rc<ErasedHandler>,
+    /// How its jobs are put together, where the handler takes several at once.
+    pub batch: Option<BatchSpec>,
 }
 
 /// The queue and the slots of one `concurrency_id`, or of one listener without an id.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::app::{App, BuildErrors, Event, Layout, Node};
 use super::component::{ComponentSpec, Kind};
 use super::components::{Button, Checkbox, Component, Dropdown, Image, Number, Slider, Textbox};
-use super::freeze::{self, Limit, Listening, Options};
+use super::freeze::{self, Batching, Limit, Listening, Options};
 use super::handler::Handler;
 use super::hidden::Timer;
 use super::wires::{TriggerWire, Wire, Wires};
@@ -246,8 +246,16 @@ impl Listening {
         H: Handler<In, Out, M>,
     {
         let handler = Rc::new(handler);
+        let batch = handler.batch().map(|(most, wait)| {
+            let handler = Rc::clone(&handler);
+            Batching {
+                most,
+                wait,
+                call: Rc::new(move |inputs, context| Rc::clone(&handler).start_batch(inputs, context)),
+            }
+        });
         Self {
-            name: freeze::function_name(std::any::type_name::<H>()),
+            name: freeze::function_name(H::name()),
             types: freeze::fnv(&[std::any::type_name::<In>(), std::any::type_name::<Out>()].join(">")),
             triggers: Vec::new(),
             after: None,
@@ -260,6 +268,7 @@ impl Listening {
             lane: None,
             runs: H::RUNS,
             handler: Rc::new(move |values, context| Rc::clone(&handler).start(values, context)),
+            batch,
         }
     }
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::app::{
     App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node, ShowProgress, TriggerMode,
 };
+use super::batch::{BatchCall, BatchSpec};
 use super::builder::Draft;
 use super::component::Kind;
+use super::context::Context;
 use super::handler::{ErasedHandler, Runs};
 use super::options::Pace;
 use super::wires::Wire;
@@ -44,6 +46,14 @@ pub(super) struct Listening {
     pub(super) lane: Option<String>,
     pub(super) runs: Runs,
     pub(super) handler: Rc<ErasedHandler>,
+    pub(super) batch: Option<Batching>,
+}
+
+/// A batch as it was described.
+pub(super) struct Batching {
+    pub(super) most: usize,
+    pub(super) wait: Duration,
+    pub(super) call: Rc<dyn Fn(Vec<Vec<Value>>, Context) -> BatchCall>,
 }
 
 /// What is said of a listener and needs no other to be checked.
@@ -61,6 +71,12 @@ impl Default for Options {
     fn default() -> Self {
         let (pace, show) = (Pace::default(), ShowProgress::default());
         Self { max_size: None, beside: false, time_limit: None, retries: 1, priority: 0, pace, show }
+    }
+}
+
+impl Batching {
+    fn spec(&self) -> Option<BatchSpec> {
+        Some(BatchSpec { most: NonZeroUsize::new(self.most)?, wait: self.wait, call: Rc::clone(&self.call) })
     }
 }
 
@@ -121,6 +137,7 @@ pub(super) fn freeze(mut draft: Draft) -> Result<App, BuildErrors> {
             lane,
             runs: listening.runs,
             handler: Rc::clone(&listening.handler),
+            batch: listening.batch.as_ref().and_then(Batching::spec),
         })
         .collect();
     let hash = shape_hash(&draft, &listeners, &lanes);
@@ -227,6 +244,9 @@ fn check_listener(draft: &Draft, listening: &Listening, name: &str, errors: &mut
     }
     if listening.lane.as_ref().is_some_and(|id| id.trim().is_empty()) {
         errors.push(format!("{listener} has an empty concurrency_id. Give it a name, or leave it out"));
+    }
+    if listening.batch.as_ref().is_some_and(|batch| batch.most == 0) {
+        errors.push(format!("{listener} has a batch of 0 jobs, so it would never run. Give at least 1"));
     }
     let mut seen = SortedSet::default();
     if !listening.outputs.iter().all(|wire| seen.insert(wire.component)) {

@@ -4,12 +4,14 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::LocalBoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 
+use super::batch::BatchCall;
 use super::context::Context;
 use super::payload::{Payload, Payloads};
 use crate::value::{Error, Value};
@@ -169,6 +171,22 @@ pub trait Handler<In, Out, M>: 'static {
     /// # Errors
     /// When a value does not fit the handler's types.
     fn start(self: std::rc::Rc<Self>, inputs: Vec<Value>, context: Context) -> Result<Call, Error>;
+
+    /// The path of the author's function.
+    #[must_use]
+    fn name() -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
+    /// The most jobs that it takes at once and how long the first waits for more, where it takes several.
+    fn batch(&self) -> Option<(usize, Duration)> {
+        None
+    }
+
+    /// Calls it with the values of several jobs; asked for only where [`Handler::batch`] gives something.
+    fn start_batch(self: std::rc::Rc<Self>, _inputs: Vec<Vec<Value>>, _context: Context) -> BatchCall {
+        std::future::ready(Vec::new()).boxed_local()
+    }
 }
 
 /// Marks a handler without a context.

@@ -4,6 +4,7 @@
 //! page draws components is in `ui`, how jobs wait is in `queue`, how handlers are driven is in `worker`.
 
 mod app;
+mod batch;
 mod builder;
 mod component;
 mod components;
@@ -16,6 +17,7 @@ mod payload;
 mod wires;
 
 pub use app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node, ShowProgress, TriggerMode};
+pub use batch::{BatchCall, BatchSpec, Batched, Each, batch};
 pub use builder::{Blocks, Handle, Listener, Ui};
 pub use component::{Check, ComponentSpec, Kind, Range, Variant};
 pub use components::{Button, Checkbox, Component, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox};

@@ -99,8 +99,8 @@ impl Queue {
         record.attempt = Attempt(record.attempt.0 + 1);
         record.progress = None;
         record.began = None;
-        if record.slot.and_then(|slot| self.slots.get(&slot)).is_some_and(|&jobs| jobs > 1) {
-            // Those of a batch would each be a call now, and share a slot: each gets one of its own.
+        if self.listeners.get(record.listener.0 as usize).is_some_and(|listener| listener.batch.is_some()) {
+            // Those of a batch would each be a call now, and share a slot: each gets one of its own, in their order.
             self.leave_slot(job);
             return self.line_up_again(job, now);
         }

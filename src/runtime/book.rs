@@ -13,8 +13,8 @@ const WHOLE_AFTER: usize = 256 * 1024;
 
 /// What is done once all that came before it is written.
 pub(super) enum Todo {
-    /// Give an attempt to a worker.
-    Start(JobId, Attempt),
+    /// Give attempts to a worker, in one call.
+    Start(Vec<(JobId, Attempt)>),
     /// Tell who submitted it.
     Tell(u64, Told),
     /// Tell the other tabs.
@@ -80,9 +80,12 @@ impl Book {
 
     /// Takes back a start that has not happened.
     pub(super) fn take_back(&mut self, job: JobId, attempt: Attempt) -> bool {
-        let is_it = |todo: &Todo| matches!(todo, Todo::Start(other, of) if (*other, *of) == (job, attempt));
-        let place = self.waiting.iter().position(|(_, todo)| is_it(todo));
-        place.is_some_and(|place| self.waiting.remove(place).is_some())
+        self.waiting.iter_mut().any(|(_, todo)| {
+            let Todo::Start(jobs) = todo else { return false };
+            let before = jobs.len();
+            jobs.retain(|&other| other != (job, attempt));
+            jobs.len() < before
+        })
     }
 
     /// What may be done now.

@@ -19,7 +19,7 @@ use super::{Options, Ports, TabFault};
 use crate::blocks::App;
 use crate::ids::{Attempt, ComponentId, JobId, ListenerId, SessionId};
 use crate::ports::{Found, LogError, WorkerListener};
-use crate::queue::{LaneConfig, ListenerConfig, Queue, QueueConfig};
+use crate::queue::{Batch, LaneConfig, ListenerConfig, Queue, QueueConfig};
 use crate::value::{EngineInfo, NoteLevel, Picture, Progress, SortedMap, SortedSet, Time, Value};
 use crate::wire::ToWorker;
 
@@ -223,6 +223,7 @@ pub(super) fn queue_config(app: &App) -> QueueConfig {
             priority: spec.priority,
             time_limit: spec.time_limit,
             retries: spec.retries,
+            batch: spec.batch.as_ref().map(|batch| Batch { most: batch.most, wait: batch.wait }),
             ..ListenerConfig::new(spec.lane)
         });
     }

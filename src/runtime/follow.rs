@@ -14,7 +14,7 @@ use crate::blocks::Event;
 use crate::ids::{Attempt, ComponentId, JobId, ListenerId, SessionId};
 use crate::queue::{Effect, End, Kept, WorkerEvent};
 use crate::value::{SortedSet, Value};
-use crate::wire::ToWorker;
+use crate::wire::JobToRun;
 
 /// How long a cancelled job may take to its next checkpoint before its worker is ended.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,10 +36,8 @@ impl State {
     fn follow_queue(&mut self) {
         while let Some(effect) = self.queue.poll_effect() {
             match effect {
-                Effect::Start { job, attempt } => self.start_once_written(job, attempt),
-                Effect::StartBatch { jobs } => {
-                    jobs.into_iter().for_each(|(job, attempt)| self.start_once_written(job, attempt));
-                }
+                Effect::Start { job, attempt } => self.start_once_written(vec![(job, attempt)]),
+                Effect::StartBatch { jobs } => self.start_once_written(jobs),
                 Effect::Stop { job, attempt } if self.book.take_back(job, attempt) => {
                     self.queue.handle_worker(self.now(), job, attempt, WorkerEvent::Stopped);
                 }
@@ -56,9 +54,9 @@ impl State {
         }
     }
 
-    fn start_once_written(&mut self, job: JobId, attempt: Attempt) {
+    fn start_once_written(&mut self, jobs: Vec<(JobId, Attempt)>) {
         self.facts_to_book();
-        self.book.after(Todo::Start(job, attempt));
+        self.book.after(Todo::Start(jobs));
     }
 
     /// A link follows: on what the components hold now, or where their page is gone or another, on what they held when
@@ -136,28 +134,28 @@ impl State {
         }
     }
 
-    /// Gives an attempt to a worker, unless it is no longer wanted.
-    pub(super) fn start(&mut self, job: JobId, attempt: Attempt) {
-        let wanted = self.queue.job(job).is_some_and(|view| view.attempt == attempt && view.ended.is_none());
-        if !wanted || self.part != Part::Leads {
+    /// Gives attempts of one listener to a worker, but for those that are no longer wanted.
+    pub(super) fn start(&mut self, jobs: Vec<(JobId, Attempt)>) {
+        if self.part != Part::Leads {
             return;
         }
-        let app = Rc::clone(&self.app);
-        let Some(data) = self.jobs.get_mut(&job) else { return };
-        let Some(spec) = app.listener(data.listener) else { return };
-        data.progress = None;
-        data.preview = None;
-        data.latest.fill(None);
-        let message = ToWorker::Run {
-            job,
-            attempt,
-            listener: data.listener,
-            inputs: data.inputs.values.clone(),
-            seed: seed_of(self.options.seed, job),
-        };
-        let alone = self.panics.get(&data.listener).is_some_and(|&panics| panics >= PANICS_BEFORE_ALONE);
-        self.pool.run(Task { job, attempt, runs: spec.runs, alone, message });
-        self.touch(job);
+        let mut listener = None;
+        let mut to_run = Vec::with_capacity(jobs.len());
+        for (job, attempt) in jobs {
+            let wanted = self.queue.job(job).is_some_and(|view| view.attempt == attempt && view.ended.is_none());
+            let Some(data) = self.jobs.get_mut(&job).filter(|_| wanted) else { continue };
+            data.progress = None;
+            data.preview = None;
+            data.latest.fill(None);
+            listener = Some(data.listener);
+            let seed = seed_of(self.options.seed, job);
+            to_run.push(JobToRun { job, attempt, inputs: data.inputs.values.clone(), seed });
+            self.touch(job);
+        }
+        let Some(listener) = listener else { return };
+        let Some(runs) = self.app.listener(listener).map(|spec| spec.runs) else { return };
+        let alone = self.panics.get(&listener).is_some_and(|&panics| panics >= PANICS_BEFORE_ALONE);
+        self.pool.run(Task { listener, runs, alone, jobs: to_run });
     }
 
     fn ended(&mut self, job: JobId, end: &End) {

@@ -54,7 +54,11 @@ impl State {
             News::Note(level, text) => {
                 self.pass_on(job, attempt, &|| Said::Note(level, text.clone()), false);
                 if self.jobs.get(&job).is_some_and(|data| data.session == self.options.session) {
-                    self.toasts.push(Toast::new(level, text));
+                    // A batch says the same for each of its jobs.
+                    let toast = Toast::new(level, text);
+                    if !self.toasts.contains(&toast) {
+                        self.toasts.push(toast);
+                    }
                 }
             }
             News::Ended(outcome) => {

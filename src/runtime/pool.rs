@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::blocks::Runs;
-use crate::ids::{Attempt, JobId, WorkerId};
+use crate::ids::{Attempt, JobId, ListenerId, WorkerId};
 use crate::ports::{Link, WorkerListener, Workers};
 use crate::value::SortedMap;
-use crate::wire::{self, ToWorker};
+use crate::wire::{self, JobToRun, ToWorker};
 
 /// Jobs that the shared worker takes at a time, of whatever lanes; more wait for it.
 const SHARED_JOBS: usize = 64;
@@ -15,14 +15,13 @@ const SHARED_JOBS: usize = 64;
 /// Workers for blocking handlers, whatever the machine's cores.
 const BLOCKING_WORKERS: usize = 16;
 
-/// A job on its way to a worker.
+/// A call on its way to a worker: one job, or several of a batch.
 pub(super) struct Task {
-    pub(super) job: JobId,
-    pub(super) attempt: Attempt,
+    pub(super) listener: ListenerId,
     pub(super) runs: Runs,
     /// The listener has panicked before: its jobs break no worker but their own.
     pub(super) alone: bool,
-    pub(super) message: ToWorker,
+    pub(super) jobs: Vec<JobToRun>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,9 +86,9 @@ impl Pool {
             match self.find(&task) {
                 Some(worker) => {
                     if let Some(state) = self.workers.get_mut(&worker) {
-                        state.jobs.insert(task.job, task.attempt);
+                        state.jobs.extend(task.jobs.iter().map(|job| (job.job, job.attempt)));
                     }
-                    self.send(worker, &task.message);
+                    self.send(worker, &ToWorker::Run { listener: task.listener, jobs: task.jobs });
                 }
                 None => self.backlog.push_back(task),
             }
@@ -167,8 +166,14 @@ impl Pool {
 
     /// Stops a job.
     pub(super) fn stop(&mut self, job: JobId, attempt: Attempt) -> Stop {
-        if let Some(place) = self.backlog.iter().position(|task| task.job == job) {
-            self.backlog.remove(place);
+        let is_it = |other: &JobToRun| other.job == job;
+        if let Some(place) = self.backlog.iter().position(|task| task.jobs.iter().any(is_it))
+            && let Some(task) = self.backlog.get_mut(place)
+        {
+            task.jobs.retain(|other| !is_it(other));
+            if task.jobs.is_empty() {
+                self.backlog.remove(place);
+            }
             return Stop::Over;
         }
         let found = self.workers.iter().find(|(_, state)| state.jobs.get(&job) == Some(&attempt));

@@ -415,7 +415,7 @@ impl State {
         }
         while let Some(todo) = self.book.next_todo() {
             match todo {
-                Todo::Start(job, attempt) => self.start(job, attempt),
+                Todo::Start(jobs) => self.start(jobs),
                 Todo::Tell(token, told) => self.tell(token, told),
                 Todo::Send(bytes) => {
                     if let Some(tabs) = &self.ports.tabs {

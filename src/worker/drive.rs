@@ -65,8 +65,15 @@ fn show(job: &WorkerJob, item: Outcome) -> Result<(), Error> {
     Ok(())
 }
 
-fn all(outcome: Outcome) -> Result<Vec<Option<Value>>, Error> {
+pub(super) fn all(outcome: Outcome) -> Result<Vec<Option<Value>>, Error> {
     outcome.map(|values| values.into_iter().map(Some).collect())
+}
+
+/// The slot is free only when nothing of the job computes any more.
+pub(super) async fn at_rest(job: &WorkerJob) {
+    if let Some(engine) = job.inner.made_engine() {
+        engine.idle().await;
+    }
 }
 
 async fn to_end(job: Rc<WorkerJob>, handler: LocalBoxFuture<'static, Final>) {
@@ -89,10 +96,7 @@ async fn to_end(job: Rc<WorkerJob>, handler: LocalBoxFuture<'static, Final>) {
         Some(Some(outcome)) => job.end(News::Ended(all(fit(outcome, job.outputs())))),
         Some(None) => job.end(News::Ended(Ok(vec![None; job.outputs()]))),
         None => {
-            // The slot is free only when nothing of the job computes any more.
-            if let Some(engine) = job.inner.made_engine() {
-                engine.idle().await;
-            }
+            at_rest(&job).await;
             job.end(News::Stopped);
         }
     }

@@ -3,6 +3,7 @@
 //! PURE. May name `blocks`, `kernels`, `wire`, `ports`, `value` and `ids`. A worker never decides what runs next: it
 //! runs what it is given, all of it at once, each handler taking its turn at its checkpoints.
 
+mod batch;
 mod drive;
 mod job;
 
@@ -18,8 +19,8 @@ use crate::kernels::Engine;
 use crate::ports::{Clock, Link, Spawn, Timer};
 #[cfg(feature = "pictures")]
 use crate::ports::{Files, memory::MemoryFiles};
-use crate::value::{EngineInfo, Error, SortedMap, Value};
-use crate::wire::{self, EngineChoice, News, ToPage, ToWorker};
+use crate::value::{EngineInfo, Error, SortedMap};
+use crate::wire::{self, EngineChoice, JobToRun, News, ToPage, ToWorker};
 use job::WorkerJob;
 
 /// Makes engines for a worker.
@@ -87,9 +88,7 @@ impl Worker {
     pub fn handle_message(&self, bytes: &[u8]) {
         match wire::decode(bytes) {
             Ok(ToWorker::Boot { app, engine, memory }) => self.boot(app, engine, memory),
-            Ok(ToWorker::Run { job, attempt, listener, inputs, seed }) => {
-                self.run((job, attempt), listener, inputs, seed);
-            }
+            Ok(ToWorker::Run { listener, jobs }) => self.run(listener, jobs),
             Ok(ToWorker::Cancel { job, attempt }) => {
                 // A job that is not here has ended, and its end is on its way to the page.
                 if let Some(running) = self.0.jobs.borrow().get(&job).filter(|running| running.attempt == attempt) {
@@ -129,19 +128,29 @@ impl Worker {
         );
     }
 
-    fn run(&self, (id, attempt): (JobId, Attempt), listener: ListenerId, inputs: Vec<Value>, seed: u64) {
+    fn run(&self, listener: ListenerId, jobs: Vec<JobToRun>) {
         let inner = &self.0;
-        let job = Rc::new(WorkerJob::new(Rc::clone(inner), id, attempt, listener, seed));
-        let Some(spec) = inner.app.listener(listener) else {
-            job.tell(News::Ended(Err(Error::new("This build of the app has no such listener. Reload the page."))));
-            return;
-        };
-        inner.jobs.borrow_mut().insert(id, Rc::clone(&job));
-        job.tell(News::Began);
-        inner.polled.set(Some((id, attempt)));
-        let call = (spec.handler)(inputs, Context::new(Rc::clone(&job) as Rc<dyn crate::blocks::Job>));
-        inner.polled.set(None);
-        drive::start(job, call);
+        let (mut begun, mut inputs) = (Vec::new(), Vec::new());
+        for JobToRun { job: id, attempt, inputs: values, seed } in jobs {
+            let job = Rc::new(WorkerJob::new(Rc::clone(inner), id, attempt, listener, seed));
+            if inner.app.listener(listener).is_none() {
+                job.tell(News::Ended(Err(Error::new("This build of the app has no such listener. Reload the page."))));
+                continue;
+            }
+            inner.jobs.borrow_mut().insert(id, Rc::clone(&job));
+            job.tell(News::Began);
+            begun.push(job);
+            inputs.push(values);
+        }
+        let Some(spec) = inner.app.listener(listener) else { return };
+        if let Some(spec) = &spec.batch {
+            return batch::start(begun, inputs, spec);
+        }
+        for (job, inputs) in begun.into_iter().zip(inputs) {
+            let context = Context::new(Rc::clone(&job) as Rc<dyn crate::blocks::Job>);
+            let call = job.blamed(|| (spec.handler)(inputs, context));
+            drive::start(job, call);
+        }
     }
 }
 
