@@ -172,3 +172,5 @@ batched!(A B C D E);
 batched!(A B C D E F);
 batched!(A B C D E F G);
 batched!(A B C D E F G H);
+batched!(A B C D E F G H I);
+batched!(A B C D E F G H I J);

@@ -81,6 +81,8 @@ yields!(A B C D E);
 yields!(A B C D E F);
 yields!(A B C D E F G);
 yields!(A B C D E F G H);
+yields!(A B C D E F G H I);
+yields!(A B C D E F G H I J);
 
 impl<T: Yields<O, M>, O, M> Yields<O, Fallible<M>> for Result<T, Error> {
     fn outcome(self) -> Outcome {
@@ -235,3 +237,5 @@ handlers!(A B C D E);
 handlers!(A B C D E F);
 handlers!(A B C D E F G);
 handlers!(A B C D E F G H);
+handlers!(A B C D E F G H I);
+handlers!(A B C D E F G H I J);

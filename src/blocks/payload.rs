@@ -141,6 +141,8 @@ payloads!(A 1 B 2 C 3 D 4 E 5);
 payloads!(A 1 B 2 C 3 D 4 E 5 F 6);
 payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7);
 payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10);
 
 #[cfg(test)]
 mod tests {

@@ -47,7 +47,7 @@ pub struct TriggerWire {
     pub(super) event: super::app::Event,
 }
 
-/// A handle, a tuple of up to eight handles, or `()`: what a listener reads or writes.
+/// A handle, a tuple of up to ten handles, or `()`: what a listener reads or writes.
 pub trait Wired {
     /// The components in order.
     fn wires(&self) -> Vec<Wire>;
@@ -56,7 +56,7 @@ pub trait Wired {
 /// Wiring whose components hold the tuple `V`.
 #[diagnostic::on_unimplemented(
     message = "these components do not hold `{V}`",
-    note = "inputs and outputs are a component's handle, a tuple of up to eight handles, or ()"
+    note = "inputs and outputs are a component's handle, a tuple of up to ten handles, or ()"
 )]
 pub trait Wires<V>: Wired {}
 
@@ -99,3 +99,5 @@ tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9);

@@ -2,9 +2,12 @@
 //
 // Each file is fetched by Range requests of 4 MiB, and each piece is kept under the file's size and tag: a download that
 // was cut off goes on, a changed file is fetched anew, and one that was read whole needs no network. A server without
-// Range requests sends the whole file, which is kept in pieces all the same.
+// Range requests sends the whole file, which is kept in pieces all the same. Where the folder's model_index.json has
+// `_sha256` (as `cargo xtask dist` writes it: for each file the sums of its pieces), every piece is checked.
 const PIECE = 4 << 20;
+const INDEX = "model_index.json";
 const versions = new Map();
+const sums = new Map();
 // A checkpoint's tensors are read one after another, so mostly out of one piece.
 let last = { key: "", bytes: undefined };
 let told = false;
@@ -14,13 +17,19 @@ export async function size(address) {
   return (await version(address))?.size ?? -1;
 }
 
-/** These bytes of a file, which lie in one piece. */
-export async function read(address, start, end) {
+/** These bytes of the file at `folder` + `path`, which lie in one piece. */
+export async function read(folder, path, start, end) {
+  const address = folder + path;
   const of = await version(address);
   const number = Math.floor(start / PIECE);
   if (!of || start > end || end > of.size || end > (number + 1) * PIECE) throw new Error(notAsSaid(address));
   const key = keyOf(address, of, number);
-  if (last.key !== key) last = { key, bytes: (await kept(key)) ?? (await fetchPiece(address, of, number)) };
+  if (last.key !== key) {
+    const sum = path === INDEX ? undefined : (await sumsOf(folder))[path];
+    const before = await kept(key);
+    const good = before && (await fits(before, sum?.[number]));
+    last = { key, bytes: good ? before : await fetchPiece(address, of, number, sum) };
+  }
   const from = number * PIECE;
   return last.bytes.subarray(start - from, end - from);
 }
@@ -28,6 +37,24 @@ export async function read(address, start, end) {
 /** How many bytes from `start` on can be read at once. */
 export function reach(start) {
   return PIECE - (start % PIECE);
+}
+
+// What the pieces of a folder's files must come to, where that is known.
+function sumsOf(folder) {
+  const ask = async () => {
+    const of = await version(folder + INDEX);
+    const bytes = of && (await read(folder, INDEX, 0, of.size));
+    return (bytes && JSON.parse(new TextDecoder().decode(bytes))._sha256) ?? {};
+  };
+  if (!sums.has(folder)) sums.set(folder, ask().catch(() => ({})));
+  return sums.get(folder);
+}
+
+// Pages that are not secure have no digest, and then nothing is checked.
+async function fits(bytes, sum) {
+  if (!sum || !globalThis.crypto?.subtle) return true;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") === sum;
 }
 
 // Which version of a file there is: the server's, or without a network the one that was kept.
@@ -57,18 +84,17 @@ async function version(address) {
   return found;
 }
 
-async function fetchPiece(address, of, number) {
+async function fetchPiece(address, of, number, sum) {
   const [start, end] = [number * PIECE, Math.min((number + 1) * PIECE, of.size)];
   const response = await reached(address, { headers: { range: `bytes=${start}-${end - 1}` } });
   const bytes = await body(response);
   const whole = response.status !== 206;
   if (bytes.length !== (whole ? of.size : end - start)) throw new Error(notAsSaid(address));
-  if (!whole) {
-    await keep(keyOf(address, of, number), bytes);
-    return bytes;
-  }
-  await keepAll(address, of, bytes);
-  return bytes.subarray(start, end);
+  const piece = whole ? bytes.subarray(start, end) : bytes;
+  if (!(await fits(piece, sum?.[number]))) throw new Error(`${address} arrived damaged (its SHA-256 is another). Try again.`);
+  if (whole) await keepAll(address, of, bytes);
+  else await keep(keyOf(address, of, number), piece);
+  return piece;
 }
 
 async function keepAll(address, of, bytes) {

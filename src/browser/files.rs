@@ -17,7 +17,7 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = size)]
     async fn size_of(address: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch, js_name = read)]
-    async fn read_piece(address: &str, start: f64, end: f64) -> Result<JsValue, JsValue>;
+    async fn read_piece(folder: &str, path: &str, start: f64, end: f64) -> Result<JsValue, JsValue>;
     fn reach(start: f64) -> f64;
 }
 
@@ -33,16 +33,12 @@ impl FetchedFiles {
         let folder = [address.trim_end_matches('/'), "/"].concat();
         Self { base: web_sys::Url::new_with_base(&folder, &base()).map_or(folder, |url| url.href()) }
     }
-
-    fn address(&self, path: &str) -> String {
-        [self.base.as_str(), path].concat()
-    }
 }
 
 impl Files for FetchedFiles {
     fn size<'a>(&'a self, path: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, Error>> {
         async {
-            let size = size_of(&self.address(path)).await.map_err(worded)?;
+            let size = size_of(&[self.base.as_str(), path].concat()).await.map_err(worded)?;
             Ok(size.as_f64().filter(|&size| size >= 0.0).map(|size| size as u64))
         }
         .boxed_local()
@@ -50,12 +46,11 @@ impl Files for FetchedFiles {
 
     fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, Error>> {
         async move {
-            let address = self.address(path);
             let mut read = Vec::with_capacity(range.end.saturating_sub(range.start) as usize);
             let mut at = range.start as f64;
             while at < range.end as f64 {
                 let until = (at + reach(at)).min(range.end as f64);
-                let piece: Uint8Array = read_piece(&address, at, until).await.map_err(worded)?.unchecked_into();
+                let piece: Uint8Array = read_piece(&self.base, path, at, until).await.map_err(worded)?.unchecked_into();
                 read.extend_from_slice(&piece.to_vec());
                 at = until;
             }

@@ -1,8 +1,9 @@
 //! The two listings of Gradio's queueing guide, live.
 
-use gradus::imagegen::{Request, flame, reaction, scene};
+use gradus::imagegen::{Request, flame, reaction};
 use gradus::prelude::*;
 
+use super::network::{self, Settings};
 use super::speed;
 
 pub fn tab(ui: &Ui) {
@@ -12,14 +13,14 @@ pub fn tab(ui: &Ui) {
     ));
     ui.group("Example 1", |ui| {
         ui.add(Markdown::new("`concurrency_count(5)`: five at once, the others wait."));
-        let prompt = ui.add(prompt("two shiny red spheres left of a gold cone on grass at sunset"));
+        let prompt = ui.add(prompt("a large red sphere on grass at sunset").info(network::LANGUAGE));
         let image = ui.add(Image::new().label("Image"));
         let generate = ui.add(Button::new("Generate Image").variant(Variant::Primary));
         generate.click(image_gen, prompt, image).concurrency_count(5);
     });
     ui.group("Example 2", |ui| {
-        ui.add(Markdown::new("`concurrency_id(\"gpu_queue\")`: three models, one queue with two slots."));
-        let prompt = ui.add(prompt("blue spiral coral"));
+        ui.add(Markdown::new("`concurrency_id(\"gpu_queue\")`: three models, one queue with two slots. Model 1 is the diffusion network, 2 a fractal flame, 3 a growing pattern."));
+        let prompt = ui.add(prompt("a blue cone on a checkerboard by day"));
         let image = ui.add(Image::new().label("Image"));
         let one = ui.add(Button::new("Generate Image via model 1").variant(Variant::Primary));
         let two = ui.add(Button::new("Generate Image via model 2").variant(Variant::Primary));
@@ -40,10 +41,8 @@ fn prompt(text: &str) -> Textbox {
 }
 
 async fn image_gen(prompt: String, ctx: Context) -> Result<Picture, Error> {
-    let engine = ctx.engine().await?;
-    let request = request(prompt, &ctx).await?;
-    let picture = scene::generate(&request, &*engine, &ctx, &ctx).await?;
-    Ok(with_facts(picture, &request, "scene"))
+    let seed = ctx.random() % 1_000_000;
+    network::picture(prompt, Settings::USUAL, seed, &ctx, &ctx).await
 }
 
 async fn image_gen_1(prompt: String, ctx: Context) -> Result<Picture, Error> {

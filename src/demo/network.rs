@@ -9,11 +9,17 @@ use gradus::ports::Observer;
 use gradus::prelude::*;
 use gradus::value::NoteLevel;
 
-const EXAMPLES: [(&str, &str); 3] = [
+/// Prompts that show it at its best.
+pub const EXAMPLES: [(&str, &str); 4] = [
     ("Red ball", "a large red sphere on grass by day"),
     ("Two objects", "a blue cube left of a yellow cone on sand at sunset"),
     ("Night", "a large purple cylinder on a checkerboard at night"),
+    ("Snow", "a large shiny green cone in the snow under an overcast sky"),
 ];
+
+/// What the network knows, for a component's info.
+pub const LANGUAGE: &str = "The network knows one or two spheres, cubes, cylinders and cones in eight colours, on six \
+                            grounds under four skies.";
 
 thread_local! {
     static SCENES: Model = Model::at("models/scenes");
@@ -59,30 +65,50 @@ async fn paint(
     seed: String,
     ctx: Context,
 ) -> Result<(Picture, Vec<Picture>), Error> {
-    let seed: u64 = match seed.trim() {
-        "" => ctx.random() % 1_000_000,
-        text => text.parse().map_err(|_| Error::new("The seed is no whole number below 2^64."))?,
-    };
-    let model = SCENES.with(Model::clone).load(&ctx).await?;
-    let prompt = if prompt.trim().is_empty() { surprise(&ctx) } else { prompt };
+    let seed = super::studio::seed_of(&seed, &ctx)?;
+    let show = |picture: &Picture, seen: &[Picture]| ctx.partial((picture.clone(), seen.to_vec()));
+    let strip = Strip { ctx: &ctx, show: &show, seen: RefCell::default() };
+    let picture = picture(prompt, Settings { steps, guidance }, seed, &ctx, &strip).await?;
+    Ok((picture.clone(), strip.with_last(picture)))
+}
+
+/// How the network paints.
+pub struct Settings {
+    pub steps: u32,
+    pub guidance: f32,
+}
+
+impl Settings {
+    /// What its examination was made with.
+    pub const USUAL: Self = Self { steps: 8, guidance: 2.5 };
+}
+
+/// A picture by the network; an empty prompt is one of its own.
+pub async fn picture(
+    prompt: String,
+    settings: Settings,
+    seed: u64,
+    ctx: &Context,
+    observer: &dyn Observer,
+) -> Result<Picture, Error> {
+    let model = SCENES.with(Model::clone).load(ctx).await?;
+    let prompt = if prompt.trim().is_empty() { surprise(ctx) } else { prompt };
     let strange = model.pipeline.strangers(&prompt);
     if !strange.is_empty() {
         let shown: Vec<String> = strange.iter().take(8).map(|word| word.chars().take(24).collect()).collect();
         ctx.info(format!("The network has never seen these words: {}.", shown.join(", ")));
     }
+    let Settings { steps, guidance } = settings;
     let request =
         Request { prompt: prompt.clone(), seed, steps: steps as usize, guidance, ..model.pipeline.usual_request() };
-    let strip = Strip { ctx: &ctx, seen: RefCell::default() };
-    let made = model.generate(&request, &ctx, &strip).await?.pop();
+    let made = model.generate(&request, ctx, observer).await?.pop();
     let made = made.ok_or_else(|| Error::new("The network made no picture. Try again."))?;
-    let picture = made
-        .with_fact("Model", "scenes")
+    Ok(made
+        .with_fact("Model", "network")
         .with_fact("Seed", seed.to_string())
         .with_fact("Steps", steps.to_string())
-        .with_fact("Prompt", prompt);
-    let mut seen = strip.seen.into_inner();
-    seen.push(picture.clone());
-    Ok((picture, seen))
+        .with_fact("Guidance", gradus::value::decimal(guidance.into(), 1))
+        .with_fact("Prompt", prompt))
 }
 
 /// The prompt by the renderer, at the network's size.
@@ -107,9 +133,20 @@ fn surprise(ctx: &Context) -> String {
 }
 
 /// Keeps every preview, for the strip that shows the picture arising.
-struct Strip<'a> {
-    ctx: &'a Context,
-    seen: RefCell<Vec<Picture>>,
+pub struct Strip<'a> {
+    pub ctx: &'a Context,
+    /// Shows the last preview and all of them in the handler's outputs.
+    pub show: &'a dyn Fn(&Picture, &[Picture]) -> Result<(), Error>,
+    pub seen: RefCell<Vec<Picture>>,
+}
+
+impl Strip<'_> {
+    /// All previews, and the picture that they became.
+    pub fn with_last(self, picture: Picture) -> Vec<Picture> {
+        let mut seen = self.seen.into_inner();
+        seen.push(picture);
+        seen
+    }
 }
 
 impl Observer for Strip<'_> {
@@ -123,8 +160,9 @@ impl Observer for Strip<'_> {
 
     fn preview(&self, picture: Picture) {
         self.seen.borrow_mut().push(picture.clone());
-        // The handler has two outputs, so this cannot be refused.
-        let _ = self.ctx.partial((picture, self.seen.borrow().clone()));
+        if let Err(why) = (self.show)(&picture, &self.seen.borrow()) {
+            Observer::note(self.ctx, NoteLevel::Error, why.to_string());
+        }
     }
 
     fn note(&self, level: NoteLevel, text: String) {

@@ -1,39 +1,56 @@
 //! One picture after another, with every setting.
 
+use std::cell::RefCell;
+
 use gradus::imagegen::{Request, flame, reaction, scene};
 use gradus::prelude::*;
 
 use super::guide::with_facts;
+use super::network::{self, EXAMPLES, Settings, Strip};
 use super::speed::{self, PRESETS};
 
-const MODELS: [&str; 3] = ["scene", "flame", "reaction"];
+const MODELS: [&str; 4] = ["network", "scene", "flame", "reaction"];
 
 pub fn tab(ui: &Ui) {
     let prompt = ui.add(
         Textbox::new()
             .label("Prompt")
             .lines(3)
-            .value("a large glass sphere on a blue cylinder, right of three small gold cubes on water at sunset")
+            .value(EXAMPLES[0].1)
             .max_length(Request::PROMPT_CHARS)
             .info("Ctrl+Enter generates. An empty prompt gives a surprise."),
     );
-    let model = ui.add(
-        Dropdown::of(MODELS)
-            .label("Model")
-            .info("scene: a ray-marched 3-D scene; flame: a fractal flame; reaction: a growing pattern."),
-    );
-    let (width, height) = ui.row(|ui| {
-        let side = |name: &str| Number::new().label(name).value(512.0).whole().range(64.0, 2048.0);
-        (ui.add(side("Width")), ui.add(side("Height")))
-    });
-    let quality = ui.add(Dropdown::of(PRESETS.map(|(name, _)| name)).value("middle").label("Quality"));
+    let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
+    let model = ui.add(Dropdown::of(MODELS).label("Model").info(
+        "network: our own diffusion model, 128 × 128, fetched once; scene: a ray-marched 3-D scene; flame: a fractal \
+         flame; reaction: a growing pattern.",
+    ));
     let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(check_seed).max_lines(1));
     let images = ui.add(Slider::between(1.0, 8.0).step(1.0).label("Number of images"));
+    let (steps, guidance) = ui.accordion("Settings of the network", |ui| {
+        let usual = Settings::USUAL;
+        let steps = Slider::between(1.0, 20.0).step(1.0).value(usual.steps.into()).label("Steps");
+        let guidance = Slider::between(1.0, 8.0).step(0.5).value(usual.guidance.into()).label("Guidance");
+        let info = "How closely it follows the words; 1 is half the work.";
+        (ui.add(steps.info(network::LANGUAGE)), ui.add(guidance.info(info)))
+    });
+    let (width, height, quality, chosen) = ui.accordion("Settings of scene, flame and reaction", |ui| {
+        let side = |name: &str| Number::new().label(name).value(512.0).whole().range(64.0, 2048.0);
+        let (width, height) = ui.row(|ui| (ui.add(side("Width")), ui.add(side("Height"))));
+        let quality = Dropdown::of(PRESETS.map(|(name, _)| name)).value("middle").label("Quality");
+        (width, height, ui.add(quality), ui.add(Markdown::new("")))
+    });
     let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
-    let chosen = ui.add(Markdown::new(""));
     let result = ui.add(Image::new().label("Result"));
     let all = ui.add(Gallery::new().label("Images").columns(4));
-    generate.click(paint, (prompt, model, width, height, quality, seed, images), (result, all));
+    let strip = ui.add(Gallery::new().label("How it arose").columns(4));
+    let inputs = (prompt, model, steps, guidance, width, height, quality, seed, images);
+    generate.click(paint, inputs, (result, all, strip)).concurrency_id("studio");
+    for (button, text) in examples {
+        let chosen = button.click(async move || (text.to_owned(), MODELS[0].to_owned()), (), (prompt, model));
+        let painting = chosen.api_name("example").queue(false).success(paint, inputs, (result, all, strip));
+        painting.concurrency_id("studio");
+    }
     ui.load(suit, (), (width, height, quality, chosen));
 }
 
@@ -46,6 +63,14 @@ pub fn check_seed(text: &str) -> Result<(), String> {
     }
 }
 
+/// The seed that was typed, or one that is easily read and typed.
+pub fn seed_of(text: &str, ctx: &Context) -> Result<u64, Error> {
+    match text.trim() {
+        "" => Ok(ctx.random() % 1_000_000),
+        text => text.parse().map_err(|_| Error::new("The seed is no whole number below 2^64.")),
+    }
+}
+
 /// Settings that suit this machine, when the page opens.
 async fn suit(ctx: Context) -> Result<(f64, f64, String, String), Error> {
     let (side, preset) = speed::suited(&ctx).await?;
@@ -54,37 +79,48 @@ async fn suit(ctx: Context) -> Result<(f64, f64, String, String), Error> {
     Ok((side.into(), side.into(), name.into(), words))
 }
 
+/// The result, all images so far, and how the last of them arose.
+type Shown = (Picture, Vec<Picture>, Vec<Picture>);
+
 #[allow(clippy::too_many_arguments, reason = "a handler takes an argument for each input")]
 async fn paint(
     prompt: String,
     model: String,
+    steps: u32,
+    guidance: f32,
     width: u32,
     height: u32,
     quality: String,
     seed: String,
     images: u32,
     ctx: Context,
-) -> Result<(Picture, Vec<Picture>), Error> {
+) -> Result<Shown, Error> {
     let preset = PRESETS.iter().find(|(name, _)| *name == quality).map(|(_, preset)| *preset);
     let preset = preset.ok_or_else(|| Error::new("Choose a quality of the list."))?;
-    let first: u64 = match seed.trim() {
-        "" => ctx.random() % 1_000_000,
-        text => text.parse().map_err(|_| Error::new("The seed is no whole number below 2^64."))?,
-    };
-    let engine = ctx.engine().await?;
-    let mut pictures = Vec::new();
+    let first = seed_of(&seed, &ctx)?;
+    let (mut pictures, mut steps_seen) = (Vec::new(), Vec::new());
     for number in 0..u64::from(images.max(1)) {
         let seed = first.wrapping_add(number);
-        let request = Request { prompt: prompt.clone(), width, height, seed, preset };
-        let picture = match model.as_str() {
-            "flame" => flame::generate(&request, &*engine, &ctx, &ctx).await?,
-            "reaction" => reaction::generate(&request, &*engine, &ctx, &ctx).await?,
-            _ => scene::generate(&request, &*engine, &ctx, &ctx).await?,
+        let picture = if model == MODELS[0] {
+            let show = |now: &Picture, seen: &[Picture]| ctx.partial((now.clone(), pictures.clone(), seen.to_vec()));
+            let strip = Strip { ctx: &ctx, show: &show, seen: RefCell::default() };
+            let settings = Settings { steps, guidance };
+            let picture = network::picture(prompt.clone(), settings, seed, &ctx, &strip).await?;
+            steps_seen = strip.with_last(picture.clone());
+            picture
+        } else {
+            let engine = ctx.engine().await?;
+            let request = Request { prompt: prompt.clone(), width, height, seed, preset };
+            let picture = match model.as_str() {
+                "flame" => flame::generate(&request, &*engine, &ctx, &ctx).await?,
+                "reaction" => reaction::generate(&request, &*engine, &ctx, &ctx).await?,
+                _ => scene::generate(&request, &*engine, &ctx, &ctx).await?,
+            };
+            with_facts(picture, &request, &model)
         };
-        let picture = with_facts(picture, &request, &model);
         pictures.push(picture.clone());
-        ctx.partial((picture, pictures.clone()))?;
+        ctx.partial((picture, pictures.clone(), steps_seen.clone()))?;
     }
     let last = pictures.last().cloned().ok_or_else(|| Error::new("No picture was asked for."))?;
-    Ok((last, pictures))
+    Ok((last, pictures, steps_seen))
 }

@@ -17,7 +17,7 @@ test("example 1: eight clicks, five at once and never more", async () => {
   const waiting = queued.jobs.filter((job) => job.lane === "image_gen" && job.position !== null);
   assert.ok(waiting.length >= 3);
   assert.deepEqual(waiting.map((job) => job.position), waiting.map((_, index) => index + 1));
-  await example.getByTestId("status").getByText(/\d+\/\d+ samples \| \d+\.\d/).waitFor();
+  await example.getByTestId("status").getByText(/\d+\/\d+ steps \| \d+\.\d/).waitFor();
   await page.ended("image_gen", "done", 8);
   const { seen, count } = await page.stopSampling();
   assert.ok(count > 10);

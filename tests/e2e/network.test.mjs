@@ -21,6 +21,47 @@ async function network(app) {
   return { page, region, paint };
 }
 
+test("a download that arrives damaged is refused, and whole the next time", async () => {
+  const app = await start("demo");
+  try {
+    app.server.damaged = /unet.*safetensors$/;
+    const page = await app.open("?engine=cpu");
+    await page.tab("Network").click();
+    const region = page.region("Network");
+    await page.pressIn(region, "Generate");
+    await page.ended("network", "failed", 1, 120_000);
+    const { jobs } = await page.snapshot();
+    assert.match(jobs.find((job) => job.lane === "network").error, /arrived damaged/);
+    app.server.damaged = undefined;
+    await page.pressIn(region, "Generate");
+    await page.ended("network", "done", 1, 120_000);
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  } finally {
+    await app.stop();
+  }
+});
+
+test("the network paints on the GPU too", async () => {
+  const app = await start("demo");
+  try {
+    const page = await app.open("?engine=gpu");
+    await page.tab("Network").click();
+    const region = page.region("Network");
+    // In software a step takes seconds.
+    await region.getByLabel("Steps", { exact: true }).fill("1");
+    await region.getByLabel("Guidance", { exact: true }).fill("1");
+    await page.pressIn(region, "Generate");
+    await page.ended("network", "done", 1, 240_000);
+    assert.ok((await page.picture(region.getByRole("figure", { name: "Picture", exact: true }))).colours > 100);
+    assert.equal((await page.adapter()).engine, "gpu");
+    assert.deepEqual(page.errors, []);
+    await page.close();
+  } finally {
+    await app.stop();
+  }
+});
+
 for (const ranges of [true, false]) {
   test(`the network paints what the prompt says, is fetched once, and gives the same for the same seed (ranges: ${ranges})`, async () => {
     const app = await start("demo", { ranges });

@@ -12,19 +12,20 @@ async function studio(query = "", options = {}) {
   // The size that suits the machine arrives when the page has opened; it must not undo what is typed.
   await page.ended("suit", "done", 1);
   const region = page.region("Studio");
+  await region.getByText("Settings of scene, flame and reaction").click();
   return {
     ...page, page, region,
     set: (label, text) => region.getByLabel(label, { exact: true }).fill(text),
     choose: (label, value) => region.getByLabel(label, { exact: true }).selectOption(value),
     generate: async () => {
-      const before = (await page.snapshot()).jobs.filter((job) => job.lane === "paint").length;
+      const before = (await page.snapshot()).jobs.filter((job) => job.lane === "studio").length;
       await page.pressIn(region, "Generate");
       return before;
     },
     paint: async () => {
-      const done = (await page.snapshot()).jobs.filter((job) => job.lane === "paint" && job.state === "done").length;
+      const done = (await page.snapshot()).jobs.filter((job) => job.lane === "studio" && job.state === "done").length;
       await page.pressIn(region, "Generate");
-      await page.ended("paint", "done", done + 1, 120_000);
+      await page.ended("studio", "done", done + 1, 120_000);
       return page.picture(region);
     },
   };
@@ -65,6 +66,35 @@ for (const query of ["?engine=cpu", "?engine=gpu"]) {
   });
 }
 
+test("the network is what the Studio paints with, as its settings say, and shows how the picture arose", async () => {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Studio").click();
+  const region = page.region("Studio");
+  const figure = (name) => region.getByRole("figure", { name, exact: true });
+  // One click: a prompt of its own, and its picture.
+  await page.pressIn(region, "Red ball");
+  await page.ended("studio", "done", 1, 120_000);
+  const picture = await page.picture(figure("Result"));
+  assert.deepEqual([picture.width, picture.height], [128, 128]);
+  const [r, g, b] = picture.middle;
+  assert.ok(r > 1.5 * g && r > 1.5 * b, `the sphere is ${picture.middle}`);
+  const strip = figure("How it arose").getByRole("button", { name: /^Open Picture/ });
+  assert.ok((await strip.count()) >= 2, "the strip shows the steps");
+  // Settings and several images.
+  await region.getByText("Settings of the network").click();
+  await region.getByLabel("Steps", { exact: true }).fill("2");
+  await region.getByLabel("Guidance", { exact: true }).fill("1");
+  await region.getByLabel("Seed", { exact: true }).fill("5");
+  await region.getByLabel("Number of images").fill("2");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 2, 120_000);
+  assert.equal(await figure("Images").getByRole("button", { name: /^Open Picture/ }).count(), 2);
+  const facts = await figure("Result").textContent();
+  for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1"]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
 test("a picture is kept as a PNG file with how it was made", async () => {
   const s = await studio("?engine=cpu", { acceptDownloads: true });
   await small(s, "scene", "a cube <b>мяч</b>");
@@ -100,10 +130,12 @@ test("what cannot be made is refused at its field, and the queue goes on", async
     const field = s.region.getByLabel(label, { exact: true });
     const before = await field.inputValue();
     await field.fill(text);
+    // An error opens what its field is folded away in.
+    if (label === "Height") await s.region.getByText("Settings of scene, flame and reaction").click();
     const jobs = await s.generate();
     await s.region.getByRole("alert").getByText(message).waitFor();
     assert.equal(await field.getAttribute("aria-invalid"), "true", `${label} ${text}`);
-    assert.equal((await s.page.snapshot()).jobs.filter((job) => job.lane === "paint").length, jobs, "nothing was queued");
+    assert.equal((await s.page.snapshot()).jobs.filter((job) => job.lane === "studio").length, jobs, "nothing was queued");
     await field.fill(before);
     await s.region.getByRole("alert").getByText(message).waitFor({ state: "hidden" });
   };

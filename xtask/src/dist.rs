@@ -7,7 +7,8 @@ pub fn dist(example: Option<&str>) -> Result<(), String> {
     let shown = example.unwrap_or("the demo");
     println!("Building {shown} for release (the first time 2 to 4 minutes) …");
     run(command(&package(example), "trunk", &["build", "--release", "--offline"]))?;
-    run(command("", "node", &["xtask/shrink/main.mjs", &folder(example).to_string_lossy()]))
+    run(command("", "node", &["xtask/shrink/main.mjs", &folder(example).to_string_lossy()]))?;
+    run(command("", "node", &["xtask/sums.mjs", &folder(example).to_string_lossy()]))
 }
 
 /// The app that the end-to-end tests alone use; it is built like an example.

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::el::{El, el, nothing};
+use super::el::{El, el, nothing, set};
 use super::{Page, button, choice, markdown, number, textbox};
 #[cfg(feature = "pictures")]
 use super::{gallery, image};
@@ -73,6 +73,14 @@ pub(super) fn error(page: Page, id: ComponentId) -> AnyView {
         .attr("id", &format!("gradus-{id}-error"))
         .live_flag("hidden", move || view.with(|view| view.error.is_none()))
         .live_text(move || view.with(|view| view.error.clone()).unwrap_or_default())
+        .live(move |element| {
+            // What is wrong must not be folded away.
+            if view.with(|view| view.error.is_some())
+                && let Ok(Some(folded)) = element.closest("details")
+            {
+                set(&folded, "open", Some(""));
+            }
+        })
         .into()
 }
 

@@ -130,7 +130,7 @@ impl From<El> for AnyView {
     }
 }
 
-fn set(element: &web_sys::Element, name: &str, value: Option<&str>) {
+pub(super) fn set(element: &web_sys::Element, name: &str, value: Option<&str>) {
     if element.get_attribute(name).as_deref() == value {
         return;
     }

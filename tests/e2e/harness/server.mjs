@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize, resolve } from "node:path";
+import { PassThrough, Transform } from "node:stream";
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -15,10 +16,20 @@ const TYPES = {
   ".svg": "image/svg+xml",
 };
 
-/** @returns {Promise<{ url: string, requests: string[], close(): Promise<void> }>} */
+/** What goes through with a bit of each chunk turned over. */
+const damage = () => new Transform({
+  transform(chunk, _, done) {
+    chunk[0] ^= 1;
+    done(null, chunk);
+  },
+});
+
+/** `damaged` may be set to a RegExp of paths that arrive with turned bits.
+ * @returns {Promise<{ url: string, requests: string[], damaged?: RegExp, close(): Promise<void> }>} */
 export async function serve(folder, { subPath = "/some/where/", ranges = true } = {}) {
   const root = resolve(folder);
   const requests = [];
+  const through = (path) => (served.damaged?.test(path) ? damage() : new PassThrough());
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     requests.push(path);
@@ -35,18 +46,19 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true } 
       const [start, end] = [Number(asked[1]), Math.min(Number(asked[2]), found.size - 1)];
       headers["content-range"] = `bytes ${start}-${end}/${found.size}`;
       response.writeHead(206, { ...headers, "content-length": end - start + 1 });
-      createReadStream(file, { start, end }).pipe(response);
+      createReadStream(file, { start, end }).pipe(through(path)).pipe(response);
       return;
     }
     // Without ranges it does not say either how long a file is, as servers that compress do not.
     response.writeHead(200, ranges ? { ...headers, "content-length": found.size } : headers);
     if (request.method === "HEAD") response.end();
-    else createReadStream(file).pipe(response);
+    else createReadStream(file).pipe(through(path)).pipe(response);
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  return {
+  const served = {
     url: `http://127.0.0.1:${server.address().port}${subPath}`,
     requests,
     close: () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); }),
   };
+  return served;
 }
