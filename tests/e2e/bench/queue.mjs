@@ -59,6 +59,26 @@ for (const [name, query] of [["stored", ""], ["unstored", "?storage=off"]]) {
   await page.close();
 }
 {
+  // The module's memory is its glue's secret; the page is opened with a hand held out.
+  const page = await app.open();
+  await page.page.addInitScript(() => {
+    const real = WebAssembly.instantiateStreaming;
+    WebAssembly.instantiateStreaming = async (...all) => {
+      const made = await real.apply(WebAssembly, all);
+      window.memory = Object.values(made.instance.exports).find((one) => one instanceof WebAssembly.Memory);
+      return made;
+    };
+  });
+  await page.page.reload();
+  await page.page.waitForFunction(() => window.gradus?.snapshot && window.memory);
+  const size = () => page.page.evaluate(() => window.memory.buffer.byteLength);
+  await fill(page, 1_000);
+  const before = await size();
+  await fill(page, 20_000);
+  say("memory_per_waiting_job", (await size() - before) / 20_000, "bytes");
+  await page.close();
+}
+{
   const page = await app.open();
   await fill(page, 10_000);
   // From where the page has the queue's interface to where it shows the queue.
