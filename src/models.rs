@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::blocks::Context;
-use crate::diffusion::{Pipeline, Request};
+use crate::diffusion::{Lora, Pipeline, Request};
 use crate::kernels::Engine;
 use crate::ports::Observer;
 use crate::value::{Error, NoteLevel, Picture, Progress};
@@ -33,6 +33,8 @@ pub struct Model(Rc<Inner>);
 
 struct Inner {
     address: String,
+    /// Addresses of LoRA files, and how strongly each counts.
+    loras: Vec<(String, f32)>,
     loaded: RefCell<Option<Loaded>>,
     loading: Cell<bool>,
 }
@@ -64,14 +66,34 @@ impl Model {
     /// The checkpoint in the folder at `address`, relative to the page's own files where it is no whole address.
     #[must_use]
     pub fn at(address: &str) -> Self {
-        Self(Rc::new(Inner { address: address.to_owned(), loaded: RefCell::default(), loading: Cell::new(false) }))
+        Self::with(address.to_owned(), Vec::new())
+    }
+
+    fn with(address: String, loras: Vec<(String, f32)>) -> Self {
+        Self(Rc::new(Inner { address, loras, loaded: RefCell::default(), loading: Cell::new(false) }))
+    }
+
+    /// The same checkpoint with the LoRA file at `address` merged into it as it is loaded, this strongly: 1 as it was
+    /// trained, less for less of it, below 0 for the opposite. kohya's and diffusers' files can be read. Several add up.
+    ///
+    /// ```
+    /// use gradus::models::Model;
+    /// thread_local! {
+    ///     static INK: Model = Model::at("models/scenes").lora("loras/ink.safetensors", 0.8);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn lora(self, address: &str, weight: f32) -> Self {
+        let mut loras = self.0.loras.clone();
+        loras.push((address.to_owned(), weight));
+        Self::with(self.0.address.clone(), loras)
     }
 
     /// The checkpoint on the engine: at once when an earlier job loaded it, else with progress. Of several jobs one
     /// loads and the others wait; when that one is cancelled, another goes on.
     ///
     /// # Errors
-    /// When there is no engine, or the checkpoint cannot be read.
+    /// When there is no engine, the checkpoint cannot be read, or a LoRA does not belong to it.
     pub async fn load(&self, ctx: &Context) -> Result<Loaded, Error> {
         // A lost device comes back as another engine, which has none of the weights.
         let engine = ctx.engine().await?;
@@ -85,7 +107,12 @@ impl Model {
         let _over = Loading::begin(&self.0.loading);
         self.0.loaded.replace(None);
         let files = ctx.files(&self.0.address);
-        let pipeline = Rc::new(Pipeline::load(files, &*engine, ctx, &Quiet(ctx)).await?);
+        let mut loras = Vec::new();
+        for (address, weight) in &self.0.loras {
+            let (folder, name) = address.rsplit_once('/').unwrap_or((".", address));
+            loras.push(Rc::new(Lora::open(ctx.files(folder), name, *weight).await?));
+        }
+        let pipeline = Rc::new(Pipeline::load_with(files, &loras, &*engine, ctx, &Quiet(ctx)).await?);
         let loaded = Loaded { pipeline, engine };
         self.0.loaded.replace(Some(loaded.clone()));
         Ok(loaded)

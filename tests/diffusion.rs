@@ -18,7 +18,7 @@ use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus_cpu::nn::conv::Shape;
 use support::Ticking;
 
-const FIXTURES: [&str; 3] = ["flow", "sd1", "odd"];
+const FIXTURES: [&str; 5] = ["flow", "sd1", "odd", "blocks", "lora"];
 
 async fn all_pass(engine: &dyn Engine) {
     let control = Ticking::by(Duration::from_millis(2));

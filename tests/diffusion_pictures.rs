@@ -12,10 +12,11 @@ use std::time::Duration;
 use gradus::diffusion::json::Json;
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Pipeline, Request, Start};
+use gradus::diffusion::{Lora, Pipeline, Request, Start};
 use gradus::gpu;
 use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus::ports::Files;
+use gradus::ports::memory::MemoryFiles;
 use gradus::value::Picture;
 use support::Ticking;
 use support::watcher::Watcher;
@@ -208,5 +209,75 @@ fn numbers_that_are_none_are_told_with_their_stage() {
             let error = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap_err();
             assert!(error.message().starts_with(stage), "{path}: {error}");
         }
+    });
+}
+
+/// The bytes of a LoRA file, with one text of its header put for another of its length.
+fn lora_file(name: &str, from: &str, to: &str) -> MemoryFiles {
+    assert_eq!(from.len(), to.len());
+    let path = format!("lora/{name}.safetensors");
+    let files = fixtures::files("lora", |name, bytes| {
+        (name == path && !from.is_empty()).then(|| {
+            let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect(from);
+            [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+        })
+    });
+    let mut file = MemoryFiles::default();
+    let read = pollster::block_on(async {
+        let size = files.size(&path).await.unwrap().unwrap();
+        files.read(&path, 0..size).await.unwrap()
+    });
+    file.insert("one.safetensors", read);
+    file
+}
+
+/// SD 1's fixture with LoRA files, or why not.
+async fn with_loras(loras: Vec<(MemoryFiles, f32)>) -> Result<Picture, String> {
+    let engine = CpuEngine::new("test");
+    let files: Rc<dyn Files> = Rc::new(fixtures::files("sd1", |_, _| None));
+    let mut opened = Vec::new();
+    for (files, weight) in loras {
+        let lora = Lora::open(Rc::new(files), "one.safetensors", weight).await;
+        opened.push(Rc::new(lora.map_err(|error| error.message().to_owned())?));
+    }
+    let pipeline = Pipeline::load_with(files, &opened, &engine, &control(), &Watcher::default()).await;
+    let pipeline = pipeline.map_err(|error| error.message().to_owned())?;
+    let request = Request { prompt: "a painting".into(), steps: 2, ..pipeline.usual_request() };
+    Ok(pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap().remove(0))
+}
+
+#[test]
+fn loras_of_every_naming_change_the_picture_and_add_up() {
+    pollster::block_on(async {
+        let plain = with_loras(vec![]).await.unwrap();
+        for name in ["kohya", "peft", "old"] {
+            let changed = with_loras(vec![(lora_file(name, "", ""), 1.0)]).await.unwrap();
+            assert_ne!(changed, plain, "{name}");
+            let none = with_loras(vec![(lora_file(name, "", ""), 0.7), (lora_file(name, "", ""), -0.7)]).await.unwrap();
+            let far = |(a, b): (&u8, &u8)| a.abs_diff(*b);
+            let off = none.rgba().iter().zip(plain.rgba()).map(far).max();
+            assert!(off <= Some(1), "{name}: {off:?}");
+        }
+    });
+}
+
+#[test]
+fn loras_that_do_not_belong_are_refused_by_their_key() {
+    pollster::block_on(async {
+        for (name, from, to, key) in [
+            ("kohya", "attn1_to_k.lora_up", "attn1_to_w.lora_up", "attn1_to_"),
+            ("kohya", "proj_in.alpha", "proj_in.dora!", "proj_in.dora!"),
+            ("kohya", "lora_te_", "lora_tx_", "lora_tx_"),
+            ("peft", "to_q.lora_B", "to_q.lora_C", "to_q.lora_C"),
+            ("peft", "unet.down_blocks.1", "unet.down_blocks.7", "down_blocks."),
+            ("old", "[1,8,3,3]", "[1,4,3,6]", "conv"),
+            ("peft", "[2,8]", "[8,2]", ".lora_"),
+            ("peft", "lora_adapter_metadata\":\"{", "lora_adapter_metadata\":\"[", ".lora_"),
+        ] {
+            let why = with_loras(vec![(lora_file(name, from, to), 1.0)]).await.unwrap_err();
+            assert!(why.contains(key) && why.contains("Supported are"), "{from}: {why}");
+        }
+        assert!(with_loras(vec![(lora_file("old", "", ""), f32::NAN)]).await.is_err());
+        assert!(with_loras(vec![(MemoryFiles::default(), 1.0)]).await.unwrap_err().contains("not there"));
     });
 }

@@ -20,6 +20,7 @@ pub fn tab(ui: &Ui) {
             .max_length(Request::PROMPT_CHARS)
             .info("Ctrl+Enter generates. An empty prompt gives a surprise."),
     );
+    let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
     let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
     let model = ui.add(Dropdown::of(MODELS).label("Model").info(
         "network: our own diffusion model, 128 × 128, fetched once; scene: a ray-marched 3-D scene; flame: a fractal \
@@ -40,7 +41,6 @@ pub fn tab(ui: &Ui) {
         let quality = Dropdown::of(PRESETS.map(|(name, _)| name)).value("middle").label("Quality");
         (width, height, ui.add(quality), ui.add(Markdown::new("")))
     });
-    let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
     let result = ui.add(Image::new().label("Result"));
     let all = ui.add(Gallery::new().label("Images").columns(4));
     let strip = ui.add(Gallery::new().label("How it arose").columns(4));

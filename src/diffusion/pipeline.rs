@@ -6,13 +6,15 @@ use std::rc::Rc;
 use super::autoencoder::Autoencoder;
 use super::config::Config;
 use super::graph::Node;
+use super::lora::Lora;
 use super::noise::Generator;
 use super::parts::Parts;
 use super::plan::{Plan, channels_last};
+use super::request::{MOST_SIDE, Request, Start};
 use super::safetensors::Tensors;
 use super::sampling::{Sampling, Shape};
 use super::scaled;
-use super::schedule::{Kind, Sampler};
+use super::schedule::Sampler;
 use super::text::{Encoder, Marked};
 use super::unet::Unet;
 use super::weights::{Meter, Spec, Weight, load};
@@ -21,54 +23,8 @@ use crate::kernels::{Buffer, Control, Engine, EngineKind, Recording};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, NoteLevel, Picture, Progress};
 
-/// What to make.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Request {
-    /// What is to be seen.
-    pub prompt: String,
-    /// What is not to be seen; without effect where `guidance` is at most 1.
-    pub negative: String,
-    /// Width in pixels, a multiple of [`Pipeline::scale`].
-    pub width: u32,
-    /// Height in pixels, a multiple of [`Pipeline::scale`].
-    pub height: u32,
-    /// The noise's seed: the same as PyTorch's on the processor.
-    pub seed: u64,
-    /// Steps of the sampler.
-    pub steps: usize,
-    /// How strongly the prompt steers; at most 1 for distilled models, which need no steering.
-    pub guidance: f32,
-    /// Another sampler than the checkpoint's own.
-    pub sampler: Option<Kind>,
-    /// How many pictures, made together.
-    pub pictures: usize,
-    /// Whether brackets in the prompts weigh (`(word:1.2)`) and prompts longer than the text encoder's room are read in
-    /// chunks; else brackets are letters, and what is too long is cut off.
-    pub emphasis: bool,
-    /// What to begin from, instead of noise alone; brought to the size asked for.
-    pub start: Option<Start>,
-}
-
-/// A picture to begin from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Start {
-    /// The picture.
-    pub picture: Picture,
-    /// How much of it may change: 0 to 1.
-    pub strength: f32,
-    /// Where it may change: white; without a mask everywhere.
-    pub mask: Option<Picture>,
-}
-
-/// The most characters of a prompt.
-pub const PROMPT_CHARS: usize = 2000;
 /// What weights may take of wasm's memory when the processor computes.
 const MOST_CPU_BYTES: usize = 512 << 20;
-/// The most pixels of a side.
-const MOST_SIDE: u32 = 2048;
-/// The most pictures made together.
-const MOST_PICTURES: usize = 16;
-
 /// A checkpoint on an engine, ready to make pictures.
 ///
 /// ```
@@ -142,6 +98,20 @@ impl Pipeline {
         control: &dyn Control,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
+        Self::load_with(files, &[], engine, control, observer).await
+    }
+
+    /// The same with LoRA files merged into the weights.
+    ///
+    /// # Errors
+    /// Also when a LoRA does not belong to this checkpoint.
+    pub async fn load_with(
+        files: Rc<dyn Files>,
+        loras: &[Rc<Lora>],
+        engine: &dyn Engine,
+        control: &dyn Control,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
         let parts = Parts::read(&*files).await?;
         let tokens = parts.tokens();
         let Parts { clips, zeros, unet, autoencoder, sampler } = parts;
@@ -149,7 +119,7 @@ impl Pipeline {
         let mut encoders = Vec::new();
         for (clip, folders) in clips.into_iter().zip([["text_encoder", "tokenizer"], ["text_encoder_2", "tokenizer_2"]])
         {
-            encoders.push(Encoder::open(clip, folders, of_two, &*files).await?);
+            encoders.push(Encoder::open(clip, folders, of_two, &*files, loras).await?);
         }
         let mut specs = vec![
             unet.graph(1, [unet.sample_size.min(64); 2], tokens)?.weights,
@@ -167,11 +137,15 @@ impl Pipeline {
                 MOST_CPU_BYTES >> 20
             )));
         }
+        let mut tensors = Tensors::open(&*files, "unet", "diffusion_pytorch_model").await?;
+        for lora in loras {
+            lora.attach("unet", &mut tensors).await?;
+            lora.all_used()?;
+        }
         let mut meter = Meter::new(observer, total);
         for encoder in &mut encoders {
             encoder.load(&*files, engine, control, &mut meter).await?;
         }
-        let tensors = Tensors::open(&*files, "unet", "diffusion_pytorch_model").await?;
         let unet_weights = load(&specs[0], &tensors, &*files, engine, control, &mut meter).await?;
         let tensors = Tensors::open(&*files, "vae", "diffusion_pytorch_model").await?;
         let decoder_weights = load(&specs[1], &tensors, &*files, engine, control, &mut meter).await?;
@@ -216,32 +190,6 @@ impl Pipeline {
         }
     }
 
-    fn check(&self, request: &Request) -> Result<(), Error> {
-        let scale = self.scale();
-        for (name, side) in [("width", request.width), ("height", request.height)] {
-            if side == 0 || side > MOST_SIDE || !side.is_multiple_of(scale) {
-                return Err(Error::new(format!(
-                    "The {name} of {side} pixels is not possible. Choose a multiple of {scale} up to {MOST_SIDE}."
-                )));
-            }
-        }
-        if request.pictures == 0 || request.pictures > MOST_PICTURES {
-            return Err(Error::new(format!("Choose 1 to {MOST_PICTURES} pictures.")));
-        }
-        if !request.guidance.is_finite() {
-            return Err(Error::new("The guidance is no number. Choose one from 0 to 20."));
-        }
-        if request.start.as_ref().is_some_and(|start| !(0.0..=1.0).contains(&start.strength)) {
-            return Err(Error::new("The strength is out of range. Choose a number from 0 to 1."));
-        }
-        for (name, text) in [("prompt", &request.prompt), ("negative prompt", &request.negative)] {
-            if text.chars().count() > PROMPT_CHARS {
-                return Err(Error::new(format!("The {name} has over {PROMPT_CHARS} characters. Shorten it.")));
-            }
-        }
-        Ok(())
-    }
-
     /// Makes pictures: text, steps of the network, decoding. Previews are of the picture as the network sees it coming,
     /// where the checkpoint's coder is a quick one.
     ///
@@ -254,7 +202,7 @@ impl Pipeline {
         control: &dyn Control,
         observer: &dyn Observer,
     ) -> Result<Vec<Picture>, Error> {
-        self.check(request)?;
+        request.check(self.scale())?;
         let sampler = Sampler::new(&self.sampler, request.sampler)?;
         // As diffusers does: of all steps the last ones, by the strength.
         let taken = request.start.as_ref().map_or(request.steps, |start| {

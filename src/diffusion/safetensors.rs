@@ -1,12 +1,17 @@
 //! The safetensors format: tensors by name, in one file or several.
 //!
 //! A file is 8 bytes of length, a JSON header of that length, and the data. The header is hostile: everything it says
-//! is checked before anything of its size is allocated.
+//! is checked before anything of its size is allocated. Beside what PyTorch writes it reads 8-bit blocks: see
+//! [`super::quantised`].
 
+use std::cell::RefCell;
 use std::collections::BinaryHeap;
+use std::rc::Rc;
 
 use super::config;
 use super::json::Json;
+use super::lora::Patch;
+use super::quantised::{self, BLOCK};
 use crate::kernels::nn::half;
 use crate::ports::Files;
 use crate::value::{Error, SortedMap};
@@ -27,6 +32,8 @@ pub enum Dtype {
     Bf16,
     /// 8 bytes, whole numbers.
     I64,
+    /// 1 byte and a scale for each block of them; see [`super::quantised`].
+    I8,
 }
 
 impl Dtype {
@@ -35,6 +42,7 @@ impl Dtype {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
             Self::I64 => 8,
+            Self::I8 => 1,
         }
     }
 }
@@ -47,10 +55,20 @@ pub struct Tensor {
     /// Its shape, the slowest dimension first.
     pub shape: Vec<usize>,
     file: usize,
-    start: u64,
+    pub(super) start: u64,
+    /// File and start of its scales, which only 8-bit blocks have.
+    scales: (usize, u64),
+    /// Which of the component's patches change it.
+    patches: Vec<usize>,
 }
 
 impl Tensor {
+    /// Whether its numbers are halves, so that they stay what they are when they are kept as halves.
+    #[must_use]
+    pub fn halves(&self) -> bool {
+        matches!(self.dtype, Dtype::F16 | Dtype::I8)
+    }
+
     /// How many numbers it has.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -59,10 +77,15 @@ impl Tensor {
 }
 
 /// The tensors of a component.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Tensors {
     files: Vec<String>,
     entries: SortedMap<String, Tensor>,
+    /// Scales that were read last, with their place: a tensor is read in many parts.
+    last: RefCell<((usize, u64), Rc<[u8]>)>,
+    patches: Vec<Patch>,
+    /// What the last file's header says beside its tensors.
+    pub(super) told: Option<Json>,
 }
 
 impl Tensors {
@@ -88,11 +111,9 @@ impl Tensors {
     /// ```
     pub async fn open(files: &dyn Files, folder: &str, stem: &str) -> Result<Self, Error> {
         let path = |ending: &str| [folder, if folder.is_empty() { "" } else { "/" }, stem, ending].concat();
-        let mut tensors = Self::default();
         for name in [path(".safetensors"), path(".fp16.safetensors")] {
             if files.size(&name).await?.is_some() {
-                tensors.add(files, name).await?;
-                return Ok(tensors);
+                return Self::open_file(files, &name).await;
             }
         }
         let index = path(".safetensors.index.json");
@@ -108,13 +129,54 @@ impl Tensors {
             .unwrap_or_default();
         let mut shards = BinaryHeap::from(shards).into_sorted_vec();
         shards.dedup();
+        let mut tensors = Self::default();
         for shard in shards {
             if shard.contains('/') || shard.contains('\\') || !shard.ends_with(".safetensors") {
                 return Err(Error::new(format!("{index} names a file that is no shard beside it.")));
             }
             tensors.add(files, [folder, "/", shard].concat()).await?;
         }
-        Ok(tensors)
+        tensors.with_scales()
+    }
+
+    /// Opens one file.
+    ///
+    /// # Errors
+    /// When it is not there, or its header is not as it should be.
+    pub async fn open_file(files: &dyn Files, path: &str) -> Result<Self, Error> {
+        let mut tensors = Self::default();
+        tensors.add(files, path.to_owned()).await?;
+        tensors.with_scales()
+    }
+
+    /// From now on this tensor is read with a change.
+    pub(super) fn patch(&mut self, name: &str, patch: Patch) {
+        if let Some(tensor) = self.entries.get_mut(name) {
+            tensor.patches.push(self.patches.len());
+            self.patches.push(patch);
+        }
+    }
+
+    /// Finds the scales of 8-bit blocks, which may be in another shard.
+    fn with_scales(mut self) -> Result<Self, Error> {
+        let blocks = self.entries.iter().filter(|(_, tensor)| tensor.dtype == Dtype::I8);
+        let names: Vec<String> = blocks.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let scales = self.get(&[&name, ".scale"].concat());
+            let found = scales.map(|scales| (scales.dtype, scales.shape.clone(), (scales.file, scales.start)));
+            let tensor = self.entries.get_mut(&name);
+            match (tensor, found) {
+                (Some(tensor), Some((Dtype::F16, shape, place))) if shape == [tensor.count().div_ceil(BLOCK)] => {
+                    tensor.scales = place;
+                }
+                _ => {
+                    return Err(Error::new(format!(
+                        "The tensor {name} is stored as I8, so there must be {name}.scale: F16, one number for each {BLOCK}."
+                    )));
+                }
+            }
+        }
+        Ok(self)
     }
 
     async fn add(&mut self, files: &dyn Files, path: String) -> Result<(), Error> {
@@ -129,18 +191,23 @@ impl Tensors {
         let data = 8 + length;
         let header = Json::parse(&files.read(&path, 8..data).await?).map_err(|error| refuse(&error.to_string()))?;
         let file = self.files.len();
+        let format = header.get("__metadata__").and_then(|told| told.get("format")?.text());
+        let blocks = format == Some(quantised::FORMAT);
         for (name, entry) in header.map().ok_or_else(|| refuse("its header is no map"))? {
             if name == "__metadata__" {
                 continue;
             }
-            let tensor = entry_of(entry, file, data, size - data).ok_or_else(|| {
+            let tensor = entry_of(entry, file, data, size - data);
+            let tensor = tensor.filter(|tensor| blocks || tensor.dtype != Dtype::I8).ok_or_else(|| {
                 Error::new(format!(
-                    "{path}: the tensor {name} is not stored as F32, F16, BF16 or I64 inside of the file."
+                    "{path}: the tensor {name} is not stored as F32, F16, BF16, I64 or (in {}) I8 inside of the file.",
+                    quantised::FORMAT
                 ))
             })?;
             self.entries.insert(name.clone(), tensor);
         }
         self.files.push(path);
+        self.told = header.get("__metadata__").cloned();
         Ok(())
     }
 
@@ -164,11 +231,27 @@ impl Tensors {
         self.read_part(files, tensor, 0, tensor.count()).await
     }
 
-    /// So many numbers of a tensor from one on.
+    /// So many numbers of a tensor from one on, with what was merged into it.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When a file cannot be read.
     pub async fn read_part(
+        &self,
+        files: &dyn Files,
+        tensor: &Tensor,
+        first: usize,
+        count: usize,
+    ) -> Result<Vec<f32>, Error> {
+        let mut numbers = self.read_plain(files, tensor, first, count).await?;
+        let row = tensor.count() / tensor.shape.first().copied().unwrap_or(1).max(1);
+        for patch in tensor.patches.iter().filter_map(|&patch| self.patches.get(patch)) {
+            patch.add(first, row, &mut numbers).await?;
+        }
+        Ok(numbers)
+    }
+
+    /// The numbers as they are in the file.
+    pub(super) async fn read_plain(
         &self,
         files: &dyn Files,
         tensor: &Tensor,
@@ -186,12 +269,35 @@ impl Tensors {
                 let number = |&two: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(two)) << 16);
                 bytes.as_chunks::<2>().0.iter().map(number).collect()
             }
+            Dtype::I8 => {
+                let scales = self.scales(files, tensor).await?;
+                let scales = scales.as_chunks::<2>().0;
+                let number = |(n, &byte): (usize, &u8)| {
+                    let scale =
+                        scales.get((first + n) / BLOCK).map_or(0.0, |&two| half::to_f32(u16::from_le_bytes(two)));
+                    quantised::number(byte as i8, scale)
+                };
+                bytes.iter().enumerate().map(number).collect()
+            }
             Dtype::I64 => bytes.as_chunks::<8>().0.iter().map(|&eight| i64::from_le_bytes(eight) as f32).collect(),
         };
         if numbers.len() == count {
             return Ok(numbers);
         }
         Err(Error::new(format!("{path} ended too early. Download it again.")))
+    }
+
+    /// All scales of a tensor in 8-bit blocks.
+    async fn scales(&self, files: &dyn Files, tensor: &Tensor) -> Result<Rc<[u8]>, Error> {
+        let (place, known) = self.last.borrow().clone();
+        if place == tensor.scales && !known.is_empty() {
+            return Ok(known);
+        }
+        let path = self.files.get(tensor.scales.0).map_or("", String::as_str);
+        let (start, length) = (tensor.scales.1, 2 * tensor.count().div_ceil(BLOCK) as u64);
+        let read: Rc<[u8]> = files.read(path, start..start + length).await?.into();
+        self.last.replace((tensor.scales, Rc::clone(&read)));
+        Ok(read)
     }
 }
 
@@ -201,6 +307,7 @@ fn entry_of(entry: &Json, file: usize, data: u64, room: u64) -> Option<Tensor> {
         "F16" => Dtype::F16,
         "BF16" => Dtype::Bf16,
         "I64" => Dtype::I64,
+        "I8" => Dtype::I8,
         _ => return None,
     };
     let sizes = entry.get("shape")?.list()?;
@@ -217,7 +324,7 @@ fn entry_of(entry: &Json, file: usize, data: u64, room: u64) -> Option<Tensor> {
     let [start, end] = entry.get("data_offsets")?.list()? else { return None };
     let (start, end) = (start.whole()?, end.whole()?);
     let fits = start <= end && end <= room && count.checked_mul(dtype.bytes())? == end - start;
-    fits.then_some(Tensor { dtype, shape, file, start: data + start })
+    fits.then_some(Tensor { dtype, shape, file, start: data + start, scales: (0, 0), patches: Vec::new() })
 }
 
 #[cfg(test)]
@@ -252,6 +359,54 @@ mod tests {
             (r#"{"x":3}"#, None, 8),
         ] {
             assert!(open(header, length, data).is_err(), "{header}");
+        }
+    }
+
+    #[test]
+    fn blocks_are_refused_without_their_mark_or_their_scales() {
+        let header = |mark: &str, name: &str, dtype: &str, count: usize, end: usize| {
+            [
+                r#"{"__metadata__":{"format":""#,
+                mark,
+                r#""},"x":{"dtype":"I8","shape":[3,11],"data_offsets":[0,33]},""#,
+                name,
+                r#"":{"dtype":""#,
+                dtype,
+                &format!(r#"","shape":[{count}],"data_offsets":[33,{end}]}}}}"#),
+            ]
+            .concat()
+        };
+        let good = open(&header("gradus-blocks-8", "x.scale", "F16", 2, 37), None, 37).unwrap();
+        assert_eq!(good.get("x").map(|x| (x.dtype, x.halves())), Some((Dtype::I8, true)));
+        for (mark, name, dtype, count, end) in [
+            ("pt", "x.scale", "F16", 2, 37),
+            ("gradus-blocks-8", "x.scales", "F16", 2, 37),
+            ("gradus-blocks-8", "x.scale", "BF16", 2, 37),
+            ("gradus-blocks-8", "x.scale", "F16", 1, 35),
+            ("gradus-blocks-8", "x.scale", "F16", 3, 39),
+            ("gradus-blocks-8", "x.scale", "I8", 2, 35),
+        ] {
+            let refused = open(&header(mark, name, dtype, count, end), None, 40);
+            let words = refused.err().map(|error| error.message().to_owned()).unwrap_or_default();
+            assert!(words.contains("tensor x") && words.contains("F16"), "{words}");
+        }
+    }
+
+    #[test]
+    fn blocks_are_read_from_any_number_on() {
+        let header = r#"{"__metadata__":{"format":"gradus-blocks-8"},"x":{"dtype":"I8","shape":[3,11],"data_offsets":[4,37]},"x.scale":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#;
+        let mut data = vec![0x00, 0x3c, 0x00, 0xb8];
+        data.extend(0..33u8);
+        data[36] = 0x80;
+        let mut files = MemoryFiles::default();
+        let length = (header.len() as u64).to_le_bytes();
+        files.insert("model.safetensors", [&length[..], header.as_bytes(), &data].concat());
+        let tensors = Tensors::open(&files, "", "model").now_or_never().unwrap().unwrap();
+        let x = tensors.get("x").unwrap();
+        for first in 0..33 {
+            let read = tensors.read_part(&files, x, first, 33 - first).now_or_never().unwrap().unwrap();
+            let expected: Vec<f32> = (first..33).map(|n| if n < 32 { n as f32 } else { 64.0 }).collect();
+            assert_eq!(read, expected);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! A text encoder with its tokenizer and weights: from prompts to states.
 
+use std::rc::Rc;
+
 use super::clip::Clip;
 use super::emphasis;
+use super::lora::Lora;
 use super::plan::Plan;
 use super::safetensors::Tensors;
 use super::tokenizer::Tokenizer;
@@ -51,8 +54,12 @@ impl Encoder {
         [folder, tokenizer]: [&str; 2],
         of_two: bool,
         files: &dyn Files,
+        loras: &[Rc<Lora>],
     ) -> Result<Self, Error> {
-        let tensors = Tensors::open(files, folder, "model").await?;
+        let mut tensors = Tensors::open(files, folder, "model").await?;
+        for lora in loras {
+            lora.attach(folder, &mut tensors).await?;
+        }
         let tokenizer = Tokenizer::read(files, tokenizer).await?;
         Ok(Self { clip, tokenizer, tensors, weights: Vec::new(), of_two })
     }

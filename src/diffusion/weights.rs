@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 
 use gradus_cpu::nn::conv::COLUMNS;
 
-use super::safetensors::{Dtype, Tensor, Tensors};
+use super::safetensors::{Tensor, Tensors};
 use crate::kernels::nn::half;
 use crate::kernels::{Buffer, Control, Engine, EngineKind, Recording};
 use crate::ports::{Files, Observer};
@@ -237,7 +237,7 @@ pub async fn load(
                     };
                     found.push((tensor, bias));
                 }
-                let halves = gpu && found.iter().all(|(tensor, _)| tensor.dtype == Dtype::F16);
+                let halves = gpu && found.iter().all(|(tensor, _)| tensor.halves());
                 let words = if halves { spec.count() / 2 } else { spec.count() };
                 let buffer = engine.buffer(parts.first().map_or("weight", |part| &part.name), words)?;
                 let panel = COLUMNS * (taps * rows.len() + 1);

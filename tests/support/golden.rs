@@ -2,6 +2,9 @@
 //! how far its results are from the reference's.
 #![allow(dead_code, reason = "each user takes its part")]
 
+use std::rc::Rc;
+
+use gradus::diffusion::Lora;
 use gradus::diffusion::autoencoder::Autoencoder;
 use gradus::diffusion::clip::Clip;
 use gradus::diffusion::config::Config;
@@ -16,6 +19,7 @@ use gradus::diffusion::tokenizer::Tokenizer;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::{self, Meter, Weight};
 use gradus::kernels::{Control, Engine, EngineKind, Recording};
+use gradus::ports::memory::MemoryFiles;
 use gradus::ports::{Files, Observer};
 use gradus::value::{Error, NoteLevel, Picture, Progress};
 
@@ -158,13 +162,31 @@ impl<'a> Golden<'a> {
     }
 
     async fn load(&self, graph: &Graph, folder: &str, stem: &str) -> Result<Vec<Weight>, Error> {
+        let tensors = Tensors::open(self.files, folder, stem).await?;
+        self.load_from(&tensors, graph).await
+    }
+
+    /// The tensors of a component, with the case's LoRA where it has one.
+    async fn opened(&self, case: &Json, folder: &str, stem: &str) -> Result<Tensors, Error> {
+        let mut tensors = Tensors::open(self.files, folder, stem).await?;
+        if case.get("lora").is_some() {
+            let path = self.text(case, "lora")?;
+            let size = self.files.size(path).await?.unwrap_or(0);
+            let mut files = MemoryFiles::default();
+            files.insert(path, self.files.read(path, 0..size).await?);
+            let lora = Lora::open(Rc::new(files), path, self.number(case, "weight")? as f32).await?;
+            Rc::new(lora).attach(folder, &mut tensors).await?;
+        }
+        Ok(tensors)
+    }
+
+    async fn load_from(&self, tensors: &Tensors, graph: &Graph) -> Result<Vec<Weight>, Error> {
         let mut graph = graph.clone();
         if let Some(tamper) = self.tamper {
             tamper(&mut graph);
         }
-        let tensors = Tensors::open(self.files, folder, stem).await?;
         let mut meter = Meter::new(&Nobody, 1);
-        weights::load(&graph.weights, &tensors, self.files, self.engine, self.control, &mut meter).await
+        weights::load(&graph.weights, tensors, self.files, self.engine, self.control, &mut meter).await
     }
 
     async fn config(&self, path: &str) -> Result<Config, Error> {
@@ -255,8 +277,8 @@ impl<'a> Golden<'a> {
         let ids: Vec<u32> = self.field(case, "ids").await?.iter().map(|&id| id as u32).collect();
         let tokens = self.shape(case, "ids")?.last().copied().unwrap_or(0).max(1);
         let graph = clip.graph(ids.len() / tokens, tokens)?;
-        let weights = self.load(&graph, "text_encoder", "model").await?;
-        let tensors = Tensors::open(self.files, "text_encoder", "model").await?;
+        let tensors = self.opened(case, "text_encoder", "model").await?;
+        let weights = self.load_from(&tensors, &graph).await?;
         let rows = clip.embed(&ids, tokens, &tensors, self.files).await?;
         let (outputs, _) = self.forward(&graph, &weights, &[rows], &[]).await?;
         let mut parts = vec![("out".to_owned(), outputs[0].clone(), self.field(case, "out").await?, false)];
@@ -281,6 +303,10 @@ impl<'a> Golden<'a> {
         if let Some(path) = case.get("weights").and_then(Json::text) {
             let (folder, stem) = path.trim_end_matches(".safetensors").rsplit_once('/').unwrap_or(("", path));
             weights = self.load(&unet.graph(1, [8, 8], 4)?, folder, stem).await?;
+        }
+        if case.get("lora").is_some() {
+            let tensors = self.opened(case, "unet", "diffusion_pytorch_model").await?;
+            weights = self.load_from(&tensors, &unet.graph(1, [8, 8], 4)?).await?;
         }
         let (sample, context) = (self.shape(case, "sample")?, self.shape(case, "context")?);
         let graph = unet.graph(sample[0], [sample[2], sample[3]], context[1])?;

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::run::{command, root, run};
 
@@ -8,7 +8,18 @@ pub fn dist(example: Option<&str>) -> Result<(), String> {
     println!("Building {shown} for release (the first time 2 to 4 minutes) …");
     run(command(&package(example), "trunk", &["build", "--release", "--offline"]))?;
     run(command("", "node", &["xtask/shrink/main.mjs", &folder(example).to_string_lossy()]))?;
+    shrink_models(&folder(example))?;
     run(command("", "node", &["xtask/sums.mjs", &folder(example).to_string_lossy()]))
+}
+
+/// Checkpoints travel as 8-bit blocks: half of the bytes of f16.
+fn shrink_models(folder: &Path) -> Result<(), String> {
+    let entries = std::fs::read_dir(folder.join("models")).into_iter().flatten().flatten();
+    for model in entries.map(|entry| entry.path()).filter(|model| model.join("model_index.json").exists()) {
+        let model = model.to_string_lossy();
+        run(command("", "cargo", &["run", "--quiet", "--package", "gradus-tools", "--", "blocks", &model, &model]))?;
+    }
+    Ok(())
 }
 
 /// The app that the end-to-end tests alone use; it is built like an example.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
-use gradus::diffusion::Pipeline;
 use gradus::diffusion::schedule::Kind;
+use gradus::diffusion::{Lora, Pipeline};
 
 use crate::world::{Clock, Folder, Lines, cpu, gpu};
 
@@ -22,7 +22,11 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     let began = Instant::now();
     let (control, observer) = (Clock(began), Lines(began));
     let files = Rc::new(Folder(PathBuf::from(model)));
-    let loaded = pollster::block_on(Pipeline::load(files, &*engine, &control, &observer));
+    let mut loras = Vec::new();
+    for pair in words.windows(2).filter(|pair| pair[0] == "--lora") {
+        loras.push(Rc::new(lora(pair[1])?));
+    }
+    let loaded = pollster::block_on(Pipeline::load_with(files, &loras, &*engine, &control, &observer));
     let pipeline = loaded.map_err(|error| error.to_string())?;
     eprintln!("{:7.2} s  loaded on {}", began.elapsed().as_secs_f64(), engine.info().name);
     let mut request = pipeline.usual_request();
@@ -49,6 +53,15 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     let picture = pictures.first().ok_or("No picture was made.")?;
     let file = picture.to_png().map_err(|error| error.to_string())?;
     std::fs::write(out, file).map_err(|error| format!("{out} could not be written: {error}"))
+}
+
+/// A LoRA file, by its path and its weight.
+fn lora(text: &str) -> Result<Lora, String> {
+    let (path, weight) = text.rsplit_once(':').unwrap_or((text, "1"));
+    let weight = number(Some(weight), 1.0, "--lora")?;
+    let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+    let folder = Rc::new(Folder(PathBuf::from(if folder.is_empty() { "/" } else { folder })));
+    pollster::block_on(Lora::open(folder, name, weight)).map_err(|error| error.to_string())
 }
 
 const KINDS: [(&str, Kind); 7] = [

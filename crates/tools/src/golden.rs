@@ -86,7 +86,8 @@ fn number(x: f64) -> String {
     if x.is_finite() { format!("{x:e}") } else { "null".to_owned() }
 }
 
-fn quoted(text: &str) -> String {
+/// A text as JSON.
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
         match letter {

@@ -1,5 +1,6 @@
 //! Native commands over the library. Each is a module; the first argument names it.
 
+mod blocks;
 mod generate;
 mod golden;
 mod scenes;
@@ -12,8 +13,13 @@ gradus-tools golden DIR [--engine cpu|gpu|all]
     Runs every golden folder under DIR and prints a line of JSON for each case.
 
 gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--steps K] [--guidance G]
-    [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu] -o FILE.png
+    [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu]
+    [--lora FILE:WEIGHT ..] -o FILE.png
     Makes a picture with a checkpoint in diffusers' layout.
+
+gradus-tools blocks MODEL_DIR OUT_DIR [--dequantised]
+    Writes a checkpoint with its weights as 8-bit blocks, which Gradus reads, or as the f16 copy of the very same numbers,
+    which diffusers reads, too. OUT_DIR may be MODEL_DIR. A checkpoint that is either form becomes exactly the other.
 
 gradus-tools scenes CAPTIONS PICTURES [SIDE]
     Renders a picture for each line of CAPTIONS (seed, tab, caption; more columns are left alone) and appends it to
@@ -25,6 +31,8 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["golden", folder, rest @ ..] => golden::run(folder, rest),
         ["generate", rest @ ..] => generate::run(rest),
+        ["blocks", model, out] => blocks::run(model, out, false),
+        ["blocks", model, out, "--dequantised"] => blocks::run(model, out, true),
         ["scenes", captions, pictures] => scenes::render(captions, pictures, 128),
         ["scenes", captions, pictures, side] => side
             .parse()

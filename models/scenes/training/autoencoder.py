@@ -20,6 +20,8 @@ from diffusers import AutoencoderTiny
 from pictures import Pictures, psnr
 
 LATENT_CHANNELS = 8
+# How much the decoder's second training asks for texture.
+TEXTURE = 1.0
 
 
 def build():
@@ -42,6 +44,20 @@ def loss_of(made, real):
     return loss + 0.7 * sum(F.l1_loss(a, b) for a, b in zip(gradients(made), gradients(real)))
 
 
+def energies(x):
+    """How much each small window varies: across, down, and in its second differences."""
+    across, down = gradients(x)
+    bands = (across, down, gradients(across)[1], gradients(down)[0], gradients(across)[0])
+    return [F.avg_pool2d(band.abs(), 8, 4) for band in bands]
+
+
+def texture_loss_of(made, real):
+    # What cannot be foreseen (grain, ripples, stars) comes out as its mean, smooth. Asked for as much variation as the
+    # picture has in the same place, the decoder draws some texture of its own; the squared error still says where.
+    loss = 4 * F.mse_loss(made, real) + F.l1_loss(made, real)
+    return loss + TEXTURE * sum(F.l1_loss(a, b) for a, b in zip(energies(made), energies(real)))
+
+
 def step_loss(model, batch, decoder_only):
     with torch.autocast("cpu", torch.bfloat16):
         if decoder_only:
@@ -53,7 +69,7 @@ def step_loss(model, batch, decoder_only):
         # What the diffusion makes is never exact: the decoder learns to bear it.
         noisy = latents + 0.05 * torch.randn_like(latents)
         made = model.decoder(noisy).float()
-    loss = loss_of(made, batch)
+    loss = texture_loss_of(made, batch) if decoder_only else loss_of(made, batch)
     if not decoder_only:
         # Zero mean and unit deviation of each channel, which the diffusion wants and the decoder's clamp at 3 allows.
         mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))

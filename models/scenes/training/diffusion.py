@@ -129,7 +129,7 @@ def train(rank, args):
         average.load_state_dict(saved["average"])
         if "optimizer" in saved:
             optimizer.load_state_dict(saved["optimizer"])
-        step, seen, used = saved["step"], saved["seen"], saved["used"]
+        step, seen, used = saved["step"], saved["seen"], 0.0 if args.anew else saved["used"]
     torch.manual_seed(step * 2 + rank)
     rng = np.random.default_rng([step, rank])
     curve = open(f"{args.state}/diffusion.jsonl", "a") if lead else None
@@ -199,6 +199,7 @@ if __name__ == "__main__":
     parser.add_argument("--state", default="state")
     parser.add_argument("--minutes", type=float, default=75, help="training time in all")
     parser.add_argument("--more", action="store_true", help="minutes count from now, not from the first start")
+    parser.add_argument("--anew", action="store_true", help="the schedule begins anew, from the weights that there are")
     parser.add_argument("--until", help="end at this time of day, instead of after --minutes")
     parser.add_argument("--batch", type=int, default=16, help="samples a step and process")
     parser.add_argument("--processes", type=int, default=1)

@@ -1,0 +1,237 @@
+//! LoRA files: small changes of a checkpoint's weights, merged as the weights are read.
+//!
+//! A changed weight is W + weight · alpha / rank · up · down (Hu et al. 2021; for convolutions as LoCon of LyCORIS). The
+//! tensors are named as kohya's scripts do (`lora_unet_down_blocks_…_to_q.lora_down.weight`, `.lora_up.weight`,
+//! `.alpha`) or as diffusers does (`unet.down_blocks.….to_q.lora_A.weight` and `.lora_B.weight`, before that
+//! `.lora.down.weight` and `.lora.up.weight`).
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::json::Json;
+use super::safetensors::{Tensor, Tensors};
+use crate::ports::Files;
+use crate::value::{Error, SortedMap};
+
+/// The most that the rank may be.
+const MOST_RANK: usize = 1024;
+/// The most numbers of a layer's `down`, which is held whole while the layer is merged.
+const MOST_DOWN: usize = 4 << 20;
+
+/// What a tensor of a LoRA is, by the ending of its name.
+const ENDINGS: [(&str, usize); 9] = [
+    (".lora_down.weight", DOWN),
+    (".lora_up.weight", UP),
+    (".lora_A.weight", DOWN),
+    (".lora_B.weight", UP),
+    (".lora.down.weight", DOWN),
+    (".lora.up.weight", UP),
+    (".lora_linear_layer.down.weight", DOWN),
+    (".lora_linear_layer.up.weight", UP),
+    (".alpha", ALPHA),
+];
+const DOWN: usize = 0;
+const UP: usize = 1;
+const ALPHA: usize = 2;
+
+/// How names begin, and the component that is meant.
+const COMPONENTS: [(&str, &str); 7] = [
+    ("lora_unet_", "unet"),
+    ("lora_te_", "text_encoder"),
+    ("lora_te1_", "text_encoder"),
+    ("lora_te2_", "text_encoder_2"),
+    ("unet.", "unet"),
+    ("text_encoder.", "text_encoder"),
+    ("text_encoder_2.", "text_encoder_2"),
+];
+
+/// A LoRA file, and how strongly it counts.
+pub struct Lora {
+    files: Rc<dyn Files>,
+    path: String,
+    tensors: Tensors,
+    weight: f32,
+    /// By component and layer.
+    layers: SortedMap<String, Layer>,
+    /// The `down` that was read last, with its start: a weight is read in many parts.
+    last: RefCell<(u64, Rc<[f32]>)>,
+}
+
+/// A layer's `down`, `up` and `alpha`.
+#[derive(Default)]
+struct Layer {
+    key: String,
+    tensors: [Option<Tensor>; 3],
+    used: Cell<bool>,
+}
+
+/// What a LoRA adds to one tensor.
+#[derive(Clone)]
+pub(super) struct Patch {
+    lora: Rc<Lora>,
+    down: Tensor,
+    up: Tensor,
+    rank: usize,
+    factor: f32,
+}
+
+/// A layer's name in any of the spellings: with underscores, and without what transformers wrote until version 4.
+fn plain(name: &str) -> String {
+    let name = name.replace('.', "_");
+    name.strip_prefix("text_model_").map(str::to_owned).unwrap_or(name)
+}
+
+impl Lora {
+    /// Opens a LoRA file, a safetensors file; its matrices are read when they are merged.
+    ///
+    /// # Errors
+    /// When it is no such file, or has a tensor that is no part of a LoRA, which is named.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use gradus::diffusion::{Lora, Pipeline};
+    /// use gradus::kernels::{Control, Engine};
+    /// use gradus::ports::{Files, Observer};
+    ///
+    /// async fn load(
+    ///     checkpoint: Rc<dyn Files>,
+    ///     loras: Rc<dyn Files>,
+    ///     engine: &dyn Engine,
+    ///     control: &dyn Control,
+    ///     observer: &dyn Observer,
+    /// ) -> Result<Pipeline, gradus::Error> {
+    ///     let ink = Lora::open(loras, "ink.safetensors", 0.8).await?;
+    ///     Pipeline::load_with(checkpoint, &[Rc::new(ink)], engine, control, observer).await
+    /// }
+    /// ```
+    pub async fn open(files: Rc<dyn Files>, path: &str, weight: f32) -> Result<Self, Error> {
+        if !weight.is_finite() {
+            return Err(Error::new("A LoRA's weight is no number. Choose one from -2 to 2."));
+        }
+        let tensors = Tensors::open_file(&*files, path).await?;
+        let mut layers = SortedMap::<String, Layer>::default();
+        for name in tensors.names() {
+            let found = ENDINGS.iter().find_map(|(ending, part)| Some((name.strip_suffix(ending)?, *part)));
+            let known = found.and_then(|(layer, part)| {
+                let (rest, component) =
+                    COMPONENTS.iter().find_map(|(start, component)| Some((layer.strip_prefix(start)?, *component)))?;
+                Some(([component, "/", &plain(rest)].concat(), part))
+            });
+            let Some((layer, part)) = known else {
+                return Err(refuse(path, name, "it is named like none"));
+            };
+            let layer = layers.get_or_insert_with(layer, Layer::default);
+            name.clone_into(&mut layer.key);
+            layer.tensors[part] = tensors.get(name).cloned();
+        }
+        Ok(Self { files, path: path.to_owned(), tensors, weight, layers, last: RefCell::default() })
+    }
+
+    /// Has a component's tensors read with what this LoRA adds to them.
+    ///
+    /// # Errors
+    /// When a matrix does not fit its tensor.
+    pub async fn attach(self: &Rc<Self>, component: &str, tensors: &mut Tensors) -> Result<(), Error> {
+        let names: Vec<String> = tensors.names().map(str::to_owned).collect();
+        for name in names {
+            let Some(stem) = name.strip_suffix(".weight") else { continue };
+            let Some(layer) = self.layers.get(&[component, "/", &plain(stem)].concat()) else { continue };
+            let refuse = |why| refuse(&self.path, &layer.key, why);
+            let [Some(down), Some(up), alpha] = &layer.tensors else {
+                return Err(refuse("the other matrix of the layer is missing"));
+            };
+            let Some(base) = tensors.get(&name) else { continue };
+            // A 1×1 convolution and a linear layer are the same numbers.
+            let rest = |shape: &[usize]| {
+                let ones = shape.iter().skip(1).rev().take_while(|&&size| size == 1).count();
+                shape[1.min(shape.len())..shape.len() - ones].to_vec()
+            };
+            let rank = down.shape.first().copied().unwrap_or(0);
+            if rank == 0 || rank > MOST_RANK || down.count() > MOST_DOWN {
+                return Err(refuse("it is too large, or empty"));
+            }
+            let outer = base.shape.first();
+            if rest(&down.shape) != rest(&base.shape)
+                || up.shape.first() != outer
+                || up.count() != outer.unwrap_or(&0) * rank
+            {
+                return Err(refuse("its shape does not fit the checkpoint's layer"));
+            }
+            let alpha = match alpha {
+                Some(alpha) if alpha.count() == 1 => {
+                    self.tensors.read_plain(&*self.files, alpha, 0, 1).await?.first().copied()
+                }
+                Some(_) => None,
+                None => self.told_alpha(component, rank),
+            };
+            let alpha = alpha.filter(|alpha| alpha.is_finite()).ok_or_else(|| refuse("its alpha is not supported"))?;
+            layer.used.set(true);
+            let factor = self.weight * alpha / rank as f32;
+            let patch = Patch { lora: Rc::clone(self), down: down.clone(), up: up.clone(), rank, factor };
+            tensors.patch(&name, patch);
+        }
+        Ok(())
+    }
+
+    /// The alpha where no tensor says it: the rank, unless diffusers wrote otherwise into the header.
+    fn told_alpha(&self, component: &str, rank: usize) -> Option<f32> {
+        let told = self.tensors.told.as_ref().and_then(|told| told.get("lora_adapter_metadata")?.text());
+        let Some(told) = told else { return Some(rank as f32) };
+        let told = Json::parse(told.as_bytes()).ok()?;
+        let of = |key: &str| told.get(&[component, ".", key].concat());
+        // What would be another formula, or other alphas for some layers.
+        let odd = ["use_rslora", "use_dora"].iter().any(|key| of(key) == Some(&Json::Bool(true)));
+        if odd || of("alpha_pattern").and_then(Json::map).is_some_and(|map| !map.is_empty()) {
+            return None;
+        }
+        of("lora_alpha").map_or(Some(rank as f32), |alpha| alpha.number().map(|alpha| alpha as f32))
+    }
+
+    /// Refuses what no component took.
+    pub(super) fn all_used(&self) -> Result<(), Error> {
+        match self.layers.values().find(|layer| !layer.used.get()) {
+            None => Ok(()),
+            Some(layer) => Err(refuse(&self.path, &layer.key, "the checkpoint has no such layer")),
+        }
+    }
+}
+
+fn refuse(path: &str, key: &str, why: &str) -> Error {
+    Error::new(format!(
+        "{path}: {key} cannot be merged: {why}. Supported are LoRA files of kohya and diffusers for linear layers and \
+         convolutions of this checkpoint."
+    ))
+}
+
+impl Patch {
+    /// Adds to a tensor's numbers from `first` on, of which a row has `row`.
+    pub(super) async fn add(&self, first: usize, row: usize, numbers: &mut [f32]) -> Result<(), Error> {
+        let down = self.down().await?;
+        let end = first + numbers.len();
+        let (from, to) = (first / row, end.div_ceil(row));
+        let (lora, rank) = (&*self.lora, self.rank);
+        let up = lora.tensors.read_plain(&*lora.files, &self.up, from * rank, (to - from) * rank).await?;
+        for (place, up) in (from..to).zip(up.chunks_exact(rank)) {
+            // The part of this row that is asked for.
+            let (start, stop) = ((place * row).max(first), ((place + 1) * row).min(end));
+            let numbers = &mut numbers[start - first..stop - first];
+            for (up, down) in up.iter().zip(down.chunks_exact(row)) {
+                let factor = up * self.factor;
+                let down = &down[start - place * row..];
+                numbers.iter_mut().zip(down).for_each(|(number, down)| *number += factor * down);
+            }
+        }
+        Ok(())
+    }
+
+    async fn down(&self) -> Result<Rc<[f32]>, Error> {
+        let lora = &*self.lora;
+        let (start, known) = lora.last.borrow().clone();
+        if start == self.down.start && !known.is_empty() {
+            return Ok(known);
+        }
+        let down: Rc<[f32]> = lora.tensors.read_plain(&*lora.files, &self.down, 0, self.down.count()).await?.into();
+        lora.last.replace((self.down.start, Rc::clone(&down)));
+        Ok(down)
+    }
+}
