@@ -142,13 +142,14 @@ impl Pipeline {
             lora.attach("unet", &mut tensors).await?;
             lora.all_used()?;
         }
-        let mut meter = Meter::new(observer, total);
+        let of_decoder = Tensors::open(&*files, "vae", "diffusion_pytorch_model").await?;
+        let bytes = encoders.iter().map(Encoder::bytes).sum::<u64>() + tensors.bytes() + of_decoder.bytes();
+        let mut meter = Meter::new(observer, total, bytes);
         for encoder in &mut encoders {
             encoder.load(&*files, engine, control, &mut meter).await?;
         }
         let unet_weights = load(&specs[0], &tensors, &*files, engine, control, &mut meter).await?;
-        let tensors = Tensors::open(&*files, "vae", "diffusion_pytorch_model").await?;
-        let decoder_weights = load(&specs[1], &tensors, &*files, engine, control, &mut meter).await?;
+        let decoder_weights = load(&specs[1], &of_decoder, &*files, engine, control, &mut meter).await?;
         let ready = RefCell::new(None);
         Ok(Self { files, encoders, zeros, unet, unet_weights, autoencoder, decoder_weights, sampler, ready })
     }
@@ -280,7 +281,7 @@ impl Pipeline {
         let size = [request.height as usize, request.width as usize];
         let graph = self.autoencoder.encoder(1, size)?;
         let tensors = Tensors::open(&*self.files, "vae", "diffusion_pytorch_model").await?;
-        let mut meter = Meter::new(&Silent, 1);
+        let mut meter = Meter::new(&Silent, 1, 0);
         let weights = load(&graph.weights, &tensors, &*self.files, engine, control, &mut meter).await?;
         let plan = Plan::new(&graph, engine, &weights, false)?;
         let [scale, shift] = self.autoencoder.range();

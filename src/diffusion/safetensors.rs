@@ -217,6 +217,12 @@ impl Tensors {
         self.entries.get(name)
     }
 
+    /// Bytes of all tensors in their files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.entries.values().map(|tensor| tensor.count() as u64 * tensor.dtype.bytes()).sum()
+    }
+
     /// All names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)

@@ -73,6 +73,10 @@ impl Encoder {
         Ok(self.clip.graph(1, 2)?.weights)
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.tensors.bytes()
+    }
+
     pub(super) async fn load(
         &mut self,
         files: &dyn Files,

@@ -8,7 +8,7 @@ use super::safetensors::{Tensor, Tensors};
 use crate::kernels::nn::half;
 use crate::kernels::{Buffer, Control, Engine, EngineKind, Recording};
 use crate::ports::{Files, Observer};
-use crate::value::{Error, Progress};
+use crate::value::{Error, Progress, decimal};
 
 /// The place of a padding row or column: it is filled with zeros.
 pub(super) const NOTHING: u32 = u32::MAX;
@@ -96,19 +96,22 @@ pub struct Meter<'a> {
     observer: &'a dyn Observer,
     done: usize,
     total: usize,
+    bytes: u64,
 }
 
 impl<'a> Meter<'a> {
-    /// A meter up to so many numbers.
+    /// A meter up to so many numbers, which take so many bytes in the checkpoint's files.
     #[must_use]
-    pub fn new(observer: &'a dyn Observer, total: usize) -> Self {
-        Self { observer, done: 0, total }
+    pub fn new(observer: &'a dyn Observer, total: usize, bytes: u64) -> Self {
+        Self { observer, done: 0, total, bytes }
     }
 
     fn add(&mut self, count: usize) {
         self.done += count;
         let share = self.done as f32 / self.total.max(1) as f32;
-        self.observer.progress(Progress::fraction_of(share).describe("Loading the model"));
+        let of = self.bytes as f64 / 1e6;
+        let words = ["Loading the model, ", &decimal(of * f64::from(share), 1), " of ", &decimal(of, 1), " MB"].concat();
+        self.observer.progress(Progress::fraction_of(share).describe(words));
     }
 }
 

@@ -50,6 +50,8 @@ test(`${RELOADS} reloads lose and double nothing`, async () => {
     }
     await allDone(page, JOBS);
     await check(page, accepted);
+    // The last load's job writes the same output.
+    await page.until((snapshot) => snapshot.jobs.every((job) => !/waiting|running/.test(job.state)));
     await submit(page, 999, 1);
     await page.shows("Out", "w999 worked");
     await page.close();
