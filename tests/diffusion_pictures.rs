@@ -281,3 +281,36 @@ fn loras_that_do_not_belong_are_refused_by_their_key() {
         assert!(with_loras(vec![(MemoryFiles::default(), 1.0)]).await.unwrap_err().contains("not there"));
     });
 }
+
+#[test]
+fn fields_that_nobody_here_knows_are_refused_by_their_name() {
+    pollster::block_on(async {
+        let paths = [
+            ("sd1", "unet/config.json"),
+            ("sd1", "vae/config.json"),
+            ("flow", "vae/config.json"),
+            ("flow", "text_encoder/config.json"),
+            ("flow", "scheduler/scheduler_config.json"),
+        ];
+        let cases = paths.map(|(fixture, path)| (fixture, path, "a_new_field", "1.5"));
+        let of_samplers = [
+            ("use_beta_sigmas", "true"),
+            ("thresholding", "true"),
+            ("trained_betas", "[0.1, 0.2]"),
+            ("sigma_max", "80"),
+            ("lambda_min_clipped", "-5.1"),
+        ];
+        let of_samplers = of_samplers.map(|(key, value)| ("sd1", "scheduler/scheduler_config.json", key, value));
+        for (fixture, path, key, value) in cases.into_iter().chain(of_samplers) {
+            let files = fixtures::files(fixture, |name, bytes| {
+                let text = std::str::from_utf8(bytes).unwrap_or_default();
+                // The first of two fields of one name counts.
+                (name == path).then(|| text.replacen('{', &format!("{{\"{key}\": {value},"), 1).into_bytes())
+            });
+            let engine = CpuEngine::new("test");
+            let loaded = Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await;
+            let why = loaded.err().map(|error| error.message().to_owned()).unwrap_or_default();
+            assert!(why.contains(path) && why.contains(key), "{path} with {key}: {why}");
+        }
+    });
+}

@@ -7,6 +7,27 @@ use super::config::Config;
 use super::graph::{Conv, Graph, Node};
 use crate::value::Error;
 
+/// All fields that are read, or that say nothing about what is computed.
+const KNOWN: &[&str] = &[
+    "act_fn",
+    "block_out_channels",
+    "decoder_block_out_channels",
+    "encoder_block_out_channels",
+    "force_upcast",
+    "in_channels",
+    "latent_channels",
+    "latent_magnitude",
+    "latent_shift",
+    "num_decoder_blocks",
+    "num_encoder_blocks",
+    "out_channels",
+    "sample_size",
+    "scaling_factor",
+    "shift_factor",
+    "upsample_fn",
+    "upsampling_scaling_factor",
+];
+
 /// Its configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tiny {
@@ -23,6 +44,7 @@ impl Tiny {
     /// # Errors
     /// Names the field that is not supported.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        config.known(KNOWN)?;
         config.only("act_fn", &["relu"])?;
         config.only("upsample_fn", &["nearest"])?;
         config.neutral(&[

@@ -10,6 +10,31 @@ use super::unet::digit;
 use crate::ports::Files;
 use crate::value::Error;
 
+/// All fields that are read, or that say nothing about what is computed.
+const KNOWN: &[&str] = &[
+    "architectures",
+    "attention_dropout",
+    "bos_token_id",
+    "dropout",
+    "dtype",
+    "eos_token_id",
+    "hidden_act",
+    "hidden_size",
+    "initializer_factor",
+    "initializer_range",
+    "intermediate_size",
+    "layer_norm_eps",
+    "max_position_embeddings",
+    "model_type",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "pad_token_id",
+    "projection_dim",
+    "torch_dtype",
+    "transformers_version",
+    "vocab_size",
+];
+
 /// A text encoder's configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clip {
@@ -35,6 +60,7 @@ impl Clip {
     /// # Errors
     /// Names the field that is not supported.
     pub fn new(config: &Config) -> Result<Self, Error> {
+        config.known(KNOWN)?;
         let activation = match config.only("hidden_act", &["quick_gelu", "gelu"])? {
             0 => Activation::QuickGelu,
             _ => Activation::Gelu,

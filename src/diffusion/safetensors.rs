@@ -47,6 +47,9 @@ impl Dtype {
     }
 }
 
+/// A file's number, and a place in it.
+type Place = (usize, u64);
+
 /// Where a tensor is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -57,7 +60,7 @@ pub struct Tensor {
     file: usize,
     pub(super) start: u64,
     /// File and start of its scales, which only 8-bit blocks have.
-    scales: (usize, u64),
+    scales: Place,
     /// Which of the component's patches change it.
     patches: Vec<usize>,
 }
@@ -82,7 +85,7 @@ pub struct Tensors {
     files: Vec<String>,
     entries: SortedMap<String, Tensor>,
     /// Scales that were read last, with their place: a tensor is read in many parts.
-    last: RefCell<((usize, u64), Rc<[u8]>)>,
+    last: RefCell<(Place, Rc<[u8]>)>,
     patches: Vec<Patch>,
     /// What the last file's header says beside its tensors.
     pub(super) told: Option<Json>,

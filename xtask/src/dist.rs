@@ -17,7 +17,10 @@ fn shrink_models(folder: &Path) -> Result<(), String> {
     let entries = std::fs::read_dir(folder.join("models")).into_iter().flatten().flatten();
     for model in entries.map(|entry| entry.path()).filter(|model| model.join("model_index.json").exists()) {
         let model = model.to_string_lossy();
-        run(command("", "cargo", &["run", "--quiet", "--package", "gradus-tools", "--", "blocks", &model, &model]))?;
+        // In the tests' profile, so that the suites build it once.
+        let arguments =
+            ["run", "--quiet", "--profile", "test", "--package", "gradus-tools", "--", "blocks", &model, &model];
+        run(command("", "cargo", &arguments))?;
     }
     Ok(())
 }

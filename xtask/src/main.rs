@@ -14,7 +14,8 @@ const HELP: &str = "cargo xtask <command>
 
   serve [--release] [--example NAME]  install what is missing, build, serve on 127.0.0.1:8080, rebuild on save
   test [SUITE ..]                     install what is missing, run all suites (or those named), count
-  dist [--example NAME]               make the static folder dist/ (or examples/NAME/dist/), print its sizes;
+  dist [--example NAME]               make the static folder dist/ (or examples/NAME/dist/), print its sizes; weights in
+                                      its models/ become 8-bit blocks;
                                       NAME may be the path of an app elsewhere, such as ../my-app or ./my-app
   bench                               print one JSON line for each figure
   golden DIR [--engine cpu|gpu|all]   run the golden folders under DIR: reference results of diffusers

@@ -110,6 +110,43 @@ const CLASSES: [(&str, Kind); 7] = [
     ("FlowMatchEulerDiscreteScheduler", Kind::Flow),
 ];
 
+/// All fields that are read, or that belong to something that is refused when it is on.
+const KNOWN: &[&str] = &[
+    "algorithm_type",
+    "base_image_seq_len",
+    "base_shift",
+    "beta_end",
+    "beta_schedule",
+    "beta_start",
+    "clip_sample",
+    "clip_sample_range",
+    "dynamic_thresholding_ratio",
+    "final_sigmas_type",
+    "flow_shift",
+    "interpolation_type",
+    "lambda_min_clipped",
+    "lower_order_final",
+    "max_image_seq_len",
+    "max_shift",
+    "num_train_timesteps",
+    "original_inference_steps",
+    "prediction_type",
+    "rescale_betas_zero_snr",
+    "sample_max_value",
+    "set_alpha_to_one",
+    "shift",
+    "skip_prk_steps",
+    "solver_order",
+    "solver_type",
+    "steps_offset",
+    "time_shift_type",
+    "timestep_scaling",
+    "timestep_spacing",
+    "timestep_type",
+    "use_karras_sigmas",
+    "variance_type",
+];
+
 /// A sampler's configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampler {
@@ -148,22 +185,8 @@ impl Sampler {
                     return Err(config.refuse("_class_name", &known.join(", ")));
                 }
             };
-        config.neutral(&[
-            ("thresholding", 0.0),
-            ("use_exponential_sigmas", 0.0),
-            ("use_beta_sigmas", 0.0),
-            ("use_dynamic_shifting", 0.0),
-            ("invert_sigmas", 0.0),
-            ("stochastic_sampling", 0.0),
-            ("use_lu_lambdas", 0.0),
-            ("use_flow_sigmas", 0.0),
-            ("euler_at_final", 0.0),
-        ])?;
-        for key in ["trained_betas", "shift_terminal"] {
-            if config.get(key).is_some() {
-                return Err(config.refuse(key, "leave it out"));
-            }
-        }
+        config.known(KNOWN)?;
+        config.neutral(&[("lambda_min_clipped", f64::NEG_INFINITY)])?;
         // It is about noise that none of these samplers adds, unless the network learned it.
         config.only("variance_type", &["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log"])?;
         let ends_low = config.only("final_sigmas_type", &["zero", "sigma_min"])? == 1;
