@@ -6,8 +6,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_util::future::LocalBoxFuture;
+
 use crate::blocks::Context;
-use crate::diffusion::{Lora, Pipeline, Request};
+use crate::diffusion::{Lora, Merge, Pipeline, Request};
 use crate::kernels::Engine;
 use crate::ports::Observer;
 use crate::value::{Error, NoteLevel, Picture, Progress};
@@ -31,10 +33,12 @@ use crate::value::{Error, NoteLevel, Picture, Progress};
 #[derive(Clone)]
 pub struct Model(Rc<Inner>);
 
+/// Opens a LoRA file. As a closure it is only in pages that have one.
+type Open = Rc<dyn Fn(&Context) -> LocalBoxFuture<'static, Result<Rc<dyn Merge>, Error>>>;
+
 struct Inner {
     address: String,
-    /// Addresses of LoRA files, and how strongly each counts.
-    loras: Vec<(String, f32)>,
+    loras: Vec<Open>,
     loaded: RefCell<Option<Loaded>>,
     loading: Cell<bool>,
 }
@@ -69,7 +73,7 @@ impl Model {
         Self::with(address.to_owned(), Vec::new())
     }
 
-    fn with(address: String, loras: Vec<(String, f32)>) -> Self {
+    fn with(address: String, loras: Vec<Open>) -> Self {
         Self(Rc::new(Inner { address, loras, loaded: RefCell::default(), loading: Cell::new(false) }))
     }
 
@@ -85,7 +89,12 @@ impl Model {
     #[must_use]
     pub fn lora(self, address: &str, weight: f32) -> Self {
         let mut loras = self.0.loras.clone();
-        loras.push((address.to_owned(), weight));
+        let (folder, name) = address.rsplit_once('/').unwrap_or((".", address));
+        let (folder, name) = (folder.to_owned(), name.to_owned());
+        loras.push(Rc::new(move |ctx| {
+            let (files, name) = (ctx.files(&folder), name.clone());
+            Box::pin(async move { Ok(Rc::new(Lora::open(files, &name, weight).await?) as Rc<dyn Merge>) })
+        }));
         Self::with(self.0.address.clone(), loras)
     }
 
@@ -108,9 +117,8 @@ impl Model {
         self.0.loaded.replace(None);
         let files = ctx.files(&self.0.address);
         let mut loras = Vec::new();
-        for (address, weight) in &self.0.loras {
-            let (folder, name) = address.rsplit_once('/').unwrap_or((".", address));
-            loras.push(Rc::new(Lora::open(ctx.files(folder), name, *weight).await?));
+        for open in &self.0.loras {
+            loras.push(open(ctx).await?);
         }
         let pipeline = Rc::new(Pipeline::load_with(files, &loras, &*engine, ctx, &Quiet(ctx)).await?);
         let loaded = Loaded { pipeline, engine };

@@ -71,6 +71,23 @@ fn replaced(path: &str, wanted: &str, bytes: &[u8], from: &str, to: &str) -> Opt
     Some([&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat())
 }
 
+/// The file with two names of its header in each other's place, when it is the file meant.
+fn swapped(path: &str, wanted: &str, bytes: &[u8], names: [&str; 2]) -> Option<Vec<u8>> {
+    if path != wanted {
+        return None;
+    }
+    let mut bytes = bytes.to_vec();
+    let places = names.map(|name| {
+        let at = |(at, window): (usize, &[u8])| (window == name.as_bytes()).then_some(at);
+        bytes.windows(name.len()).enumerate().filter_map(at).collect::<Vec<_>>()
+    });
+    assert!(!places[0].is_empty() && places[0].len() == places[1].len(), "{names:?}");
+    for (places, name) in places.iter().zip([names[1], names[0]]) {
+        places.iter().for_each(|&at| bytes[at..at + name.len()].copy_from_slice(name.as_bytes()));
+    }
+    Some(bytes)
+}
+
 fn each_conv(graph: &mut Graph, change: impl Fn(&mut Shape, &mut Vec<Bind>)) {
     for step in &mut graph.steps {
         if let Work::Conv(shape) = &mut step.work {
@@ -79,7 +96,7 @@ fn each_conv(graph: &mut Graph, change: impl Fn(&mut Shape, &mut Vec<Bind>)) {
     }
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 15] = [
     Fault {
         name: "epsilon of the norms",
         fixture: "flow",
@@ -205,20 +222,32 @@ const FAULTS: [Fault; 12] = [
         name: "values for keys",
         fixture: "sd1",
         file: |path, bytes| {
-            if path != "unet/diffusion_pytorch_model.safetensors" {
-                return None;
-            }
-            // The names in the header change places.
-            let mut bytes = bytes.to_vec();
-            let places = |bytes: &[u8], name: &[u8]| -> Vec<usize> {
-                bytes.windows(name.len()).enumerate().filter(|(_, w)| *w == name).map(|(at, _)| at).collect()
-            };
-            let (keys, values) = (places(&bytes, b"attn1.to_k"), places(&bytes, b"attn1.to_v"));
-            assert!(!keys.is_empty() && keys.len() == values.len());
-            keys.into_iter().for_each(|at| bytes[at + 9] = b'v');
-            values.into_iter().for_each(|at| bytes[at + 9] = b'k');
-            Some(bytes)
+            swapped(path, "unet/diffusion_pytorch_model.safetensors", bytes, ["attn1.to_k", "attn1.to_v"])
         },
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "scales of another tensor",
+        fixture: "blocks",
+        file: |path, bytes| {
+            let names = ["attn1.to_k.weight.scale", "attn1.to_v.weight.scale"];
+            swapped(path, "unet/diffusion_pytorch_model.safetensors", bytes, names)
+        },
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "a LoRA's matrices at another layer",
+        fixture: "lora",
+        file: |path, bytes| swapped(path, "lora/kohya.safetensors", bytes, ["attn1_to_k", "attn1_to_v"]),
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "a LoRA's alpha that is not read",
+        fixture: "lora",
+        file: |path, bytes| replaced(path, "lora/peft.safetensors", bytes, "unet.lora_alpha", "unet.none_alpha"),
         graph: None,
         kind: "unet",
     },

@@ -10,11 +10,12 @@ mod support;
 use std::rc::Rc;
 use std::time::Duration;
 
-use gradus::diffusion::Pipeline;
 use gradus::diffusion::json::Json;
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::tokenizer::Tokenizer;
+use gradus::diffusion::{Lora, Pipeline};
 use gradus::kernels::cpu::CpuEngine;
+use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
 use proptest::prelude::*;
 use support::Ticking;
@@ -105,12 +106,37 @@ proptest! {
     }
 
     #[test]
+    fn blocks_and_loras_that_are_changed(lora in any::<bool>(), edits in prop::collection::vec((any::<u32>(), any::<u8>()), 1..4)) {
+        let place = if lora { ("lora", "lora/peft.safetensors") } else { ("blocks", "text_encoder/model.safetensors") };
+        let files = fixtures::files(place.0, |name, bytes| {
+            (name == place.1).then(|| {
+                let mut bytes = bytes.to_vec();
+                // The length and the header.
+                let most = 8 + bytes[8..].iter().position(|&byte| byte == 0).unwrap_or(2000);
+                edits.iter().for_each(|&(at, byte)| bytes[at as usize % most] = byte);
+                bytes
+            })
+        });
+        pollster::block_on(async {
+            let files: Rc<dyn Files> = Rc::new(files);
+            let (folder, stem) = if lora { ("unet", "diffusion_pytorch_model") } else { ("text_encoder", "model") };
+            let Ok(mut tensors) = Tensors::open(&*files, folder, stem).await else { return };
+            if lora && let Ok(opened) = Lora::open(Rc::clone(&files), place.1, 1.0).await {
+                let _ = Rc::new(opened).attach(folder, &mut tensors).await;
+            }
+            for name in tensors.names() {
+                let _ = tensors.read(&*files, name).await;
+            }
+        });
+    }
+
+    #[test]
     fn any_bytes_are_no_json_or_some(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Json::parse(&bytes);
     }
 
     #[test]
-    fn any_header(text in "\\{(\"[ab]\":\\{\"dtype\":\"(F32|F16|I64|U8)\",\"shape\":\\[[0-9]{0,20}(,[0-9]{1,4}){0,9}\\],\"data_offsets\":\\[[0-9]{1,20},[0-9]{1,20}\\]\\},?){0,3}\\}", length in any::<u64>(), honest in any::<bool>()) {
+    fn any_header(text in "\\{(\"[ab]\":\\{\"dtype\":\"(F32|F16|I64|I8|U8)\",\"shape\":\\[[0-9]{0,20}(,[0-9]{1,4}){0,9}\\],\"data_offsets\":\\[[0-9]{1,20},[0-9]{1,20}\\]\\},?){0,3}\\}", length in any::<u64>(), honest in any::<bool>()) {
         let length = if honest { text.len() as u64 } else { length };
         let mut files = MemoryFiles::default();
         files.insert("x.safetensors", [&length.to_le_bytes()[..], text.as_bytes(), &[0; 64]].concat());

@@ -12,7 +12,7 @@ use std::time::Duration;
 use gradus::diffusion::json::Json;
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Lora, Pipeline, Request, Start};
+use gradus::diffusion::{Lora, Merge, Pipeline, Request, Start};
 use gradus::gpu;
 use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus::ports::Files;
@@ -235,7 +235,7 @@ fn lora_file(name: &str, from: &str, to: &str) -> MemoryFiles {
 async fn with_loras(loras: Vec<(MemoryFiles, f32)>) -> Result<Picture, String> {
     let engine = CpuEngine::new("test");
     let files: Rc<dyn Files> = Rc::new(fixtures::files("sd1", |_, _| None));
-    let mut opened = Vec::new();
+    let mut opened: Vec<Rc<dyn Merge>> = Vec::new();
     for (files, weight) in loras {
         let lora = Lora::open(Rc::new(files), "one.safetensors", weight).await;
         opened.push(Rc::new(lora.map_err(|error| error.message().to_owned())?));

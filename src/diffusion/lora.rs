@@ -8,8 +8,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_util::future::LocalBoxFuture;
+
 use super::json::Json;
-use super::safetensors::{Tensor, Tensors};
+use super::safetensors::{Patch, Tensor, Tensors};
 use crate::ports::Files;
 use crate::value::{Error, SortedMap};
 
@@ -45,6 +47,23 @@ const COMPONENTS: [(&str, &str); 7] = [
     ("text_encoder_2.", "text_encoder_2"),
 ];
 
+/// What is merged into a checkpoint's weights. See [`Lora`], which is one; it is a trait so that a page that merges
+/// nothing does not carry how.
+pub trait Merge {
+    /// Has a component's tensors read with their changes.
+    ///
+    /// # Errors
+    /// When a change does not fit its tensor.
+    fn merge<'a>(self: Rc<Self>, component: &'a str, tensors: &'a mut Tensors)
+    -> LocalBoxFuture<'a, Result<(), Error>>;
+
+    /// Refuses what no component took.
+    ///
+    /// # Errors
+    /// Names it.
+    fn all_used(&self) -> Result<(), Error>;
+}
+
 /// A LoRA file, and how strongly it counts.
 pub struct Lora {
     files: Rc<dyn Files>,
@@ -66,8 +85,7 @@ struct Layer {
 }
 
 /// What a LoRA adds to one tensor.
-#[derive(Clone)]
-pub(super) struct Patch {
+struct Change {
     lora: Rc<Lora>,
     down: Tensor,
     up: Tensor,
@@ -167,8 +185,8 @@ impl Lora {
             let alpha = alpha.filter(|alpha| alpha.is_finite()).ok_or_else(|| refuse("its alpha is not supported"))?;
             layer.used.set(true);
             let factor = self.weight * alpha / rank as f32;
-            let patch = Patch { lora: Rc::clone(self), down: down.clone(), up: up.clone(), rank, factor };
-            tensors.patch(&name, patch);
+            let patch = Change { lora: Rc::clone(self), down: down.clone(), up: up.clone(), rank, factor };
+            tensors.patch(&name, Rc::new(patch));
         }
         Ok(())
     }
@@ -186,14 +204,6 @@ impl Lora {
         }
         of("lora_alpha").map_or(Some(rank as f32), |alpha| alpha.number().map(|alpha| alpha as f32))
     }
-
-    /// Refuses what no component took.
-    pub(super) fn all_used(&self) -> Result<(), Error> {
-        match self.layers.values().find(|layer| !layer.used.get()) {
-            None => Ok(()),
-            Some(layer) => Err(refuse(&self.path, &layer.key, "the checkpoint has no such layer")),
-        }
-    }
 }
 
 fn refuse(path: &str, key: &str, why: &str) -> Error {
@@ -203,9 +213,31 @@ fn refuse(path: &str, key: &str, why: &str) -> Error {
     ))
 }
 
-impl Patch {
-    /// Adds to a tensor's numbers from `first` on, of which a row has `row`.
-    pub(super) async fn add(&self, first: usize, row: usize, numbers: &mut [f32]) -> Result<(), Error> {
+impl Merge for Lora {
+    fn merge<'a>(
+        self: Rc<Self>,
+        component: &'a str,
+        tensors: &'a mut Tensors,
+    ) -> LocalBoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.attach(component, tensors).await })
+    }
+
+    fn all_used(&self) -> Result<(), Error> {
+        match self.layers.values().find(|layer| !layer.used.get()) {
+            None => Ok(()),
+            Some(layer) => Err(refuse(&self.path, &layer.key, "the checkpoint has no such layer")),
+        }
+    }
+}
+
+impl Patch for Change {
+    fn add<'a>(&'a self, first: usize, row: usize, numbers: &'a mut [f32]) -> LocalBoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.add_to(first, row, numbers))
+    }
+}
+
+impl Change {
+    async fn add_to(&self, first: usize, row: usize, numbers: &mut [f32]) -> Result<(), Error> {
         let down = self.down().await?;
         let end = first + numbers.len();
         let (from, to) = (first / row, end.div_ceil(row));

@@ -32,6 +32,6 @@ pub mod tokenizer;
 pub mod unet;
 pub mod weights;
 
-pub use lora::Lora;
+pub use lora::{Lora, Merge};
 pub use pipeline::Pipeline;
 pub use request::{Request, Start};

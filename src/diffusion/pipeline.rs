@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::autoencoder::Autoencoder;
 use super::config::Config;
 use super::graph::Node;
-use super::lora::Lora;
+use super::lora::Merge;
 use super::noise::Generator;
 use super::parts::Parts;
 use super::plan::{Plan, channels_last};
@@ -107,7 +107,7 @@ impl Pipeline {
     /// Also when a LoRA does not belong to this checkpoint.
     pub async fn load_with(
         files: Rc<dyn Files>,
-        loras: &[Rc<Lora>],
+        loras: &[Rc<dyn Merge>],
         engine: &dyn Engine,
         control: &dyn Control,
         observer: &dyn Observer,
@@ -139,7 +139,7 @@ impl Pipeline {
         }
         let mut tensors = Tensors::open(&*files, "unet", "diffusion_pytorch_model").await?;
         for lora in loras {
-            lora.attach("unet", &mut tensors).await?;
+            Rc::clone(lora).merge("unet", &mut tensors).await?;
             lora.all_used()?;
         }
         let of_decoder = Tensors::open(&*files, "vae", "diffusion_pytorch_model").await?;

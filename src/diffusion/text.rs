@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::clip::Clip;
 use super::emphasis;
-use super::lora::Lora;
+use super::lora::Merge;
 use super::plan::Plan;
 use super::safetensors::Tensors;
 use super::tokenizer::Tokenizer;
@@ -54,11 +54,11 @@ impl Encoder {
         [folder, tokenizer]: [&str; 2],
         of_two: bool,
         files: &dyn Files,
-        loras: &[Rc<Lora>],
+        loras: &[Rc<dyn Merge>],
     ) -> Result<Self, Error> {
         let mut tensors = Tensors::open(files, folder, "model").await?;
         for lora in loras {
-            lora.attach(folder, &mut tensors).await?;
+            Rc::clone(lora).merge(folder, &mut tensors).await?;
         }
         let tokenizer = Tokenizer::read(files, tokenizer).await?;
         Ok(Self { clip, tokenizer, tensors, weights: Vec::new(), of_two })

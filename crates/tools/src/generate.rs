@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Lora, Pipeline};
+use gradus::diffusion::{Lora, Merge, Pipeline};
 
 use crate::world::{Clock, Folder, Lines, cpu, gpu};
 
@@ -22,7 +22,7 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     let began = Instant::now();
     let (control, observer) = (Clock(began), Lines(began));
     let files = Rc::new(Folder(PathBuf::from(model)));
-    let mut loras = Vec::new();
+    let mut loras: Vec<Rc<dyn Merge>> = Vec::new();
     for pair in words.windows(2).filter(|pair| pair[0] == "--lora") {
         loras.push(Rc::new(lora(pair[1])?));
     }
