@@ -29,7 +29,7 @@ pub fn tab(ui: &Ui) {
     ui.add(Markdown::new(
         "A diffusion network of 12 million numbers, trained on pictures of the renderer. It knows spheres, cubes, \
          cylinders and cones in eight colours, one or two at a time, on six grounds under four skies. The first picture \
-         fetches it (24 MB, kept on this machine).",
+         fetches it (13 MB, kept on this machine).",
     ));
     let prompt = ui.add(
         Textbox::new()

@@ -110,7 +110,8 @@ impl<'a> Meter<'a> {
         self.done += count;
         let share = self.done as f32 / self.total.max(1) as f32;
         let of = self.bytes as f64 / 1e6;
-        let words = ["Loading the model, ", &decimal(of * f64::from(share), 1), " of ", &decimal(of, 1), " MB"].concat();
+        let words =
+            ["Loading the model, ", &decimal(of * f64::from(share), 1), " of ", &decimal(of, 1), " MB"].concat();
         self.observer.progress(Progress::fraction_of(share).describe(words));
     }
 }

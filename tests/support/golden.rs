@@ -185,7 +185,7 @@ impl<'a> Golden<'a> {
         if let Some(tamper) = self.tamper {
             tamper(&mut graph);
         }
-        let mut meter = Meter::new(&Nobody, 1);
+        let mut meter = Meter::new(&Nobody, 1, 0);
         weights::load(&graph.weights, tensors, self.files, self.engine, self.control, &mut meter).await
     }
 

@@ -115,7 +115,7 @@ def train(rank, args):
     lead = rank == 0
     if args.processes > 1:
         dist.init_process_group("gloo", init_method=f"file://{args.state}/meeting", rank=rank, world_size=args.processes)
-    tokenizer = text.write_tokenizer(f"{args.state}/tokenizer-{rank}")
+    tokenizer = text.tokenizer_of(args.state)
     data = Data(args.state, tokenizer)
     model = Model(tokenizer)
     parameters = list(model.parameters())
@@ -205,6 +205,7 @@ if __name__ == "__main__":
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--rate", type=float, default=8e-4)
     args = parser.parse_args()
+    text.tokenizer_of(args.state)
     if args.processes > 1:
         if os.path.exists(f"{args.state}/meeting"):
             os.remove(f"{args.state}/meeting")

@@ -23,7 +23,7 @@ def scaling_factor(state):
 
 def load(state, raw=False):
     """Tokenizer, model and autoencoder as trained so far; untrained where there is no checkpoint yet."""
-    tokenizer = text.write_tokenizer(f"{state}/tokenizer-export")
+    tokenizer = text.tokenizer_of(state)
     torch.manual_seed(1)
     model, autoencoder = Model(tokenizer), build()
     if os.path.exists(f"{state}/diffusion.pt"):
@@ -47,7 +47,7 @@ def main():
     model.text.half().save_pretrained(f"{args.to}/text_encoder", safe_serialization=True)
     autoencoder.half().save_pretrained(f"{args.to}/vae", safe_serialization=True)
     FlowMatchEulerDiscreteScheduler(shift=1.0).save_pretrained(f"{args.to}/scheduler")
-    shutil.copytree(f"{args.state}/tokenizer-export", f"{args.to}/tokenizer", dirs_exist_ok=True)
+    shutil.copytree(f"{args.state}/tokenizer", f"{args.to}/tokenizer", dirs_exist_ok=True)
     index = {
         "_class_name": "StableDiffusionPipeline",
         "_diffusers_version": "0.42.1",

@@ -18,7 +18,9 @@ from generate import GUIDANCE, STEPS, Checkpoint
 
 PROMPT = "a small red cube left of a large blue cylinder on grass at sunset"
 SEED = 42
-INNER = ["time_embedding", "conv_in", "down_blocks.0.attentions.0", "down_blocks.2.attentions.0", "mid_block", "up_blocks.2.attentions.1"]
+# The layers between are not held one by one: their attention is so peaked (logits up to 185) that f32 alone moves them by
+# 4e-4 (torch in f32 against torch in f64, mid_block), above the tolerance for a layer. The output moves by 2e-6.
+INNER = ["time_embedding", "conv_in", "down_blocks.0.attentions.0", "up_blocks.2.attentions.1"]
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ The optimizer starts anew. Render and encode again afterwards; the pictures come
 
 import argparse
 import os
+import shutil
 
 import torch
 
@@ -25,7 +26,8 @@ if __name__ == "__main__":
             raise SystemExit(f"{args.state}/{name}.pt is there already; move it away to start from the checkpoint.")
     os.makedirs(args.state, exist_ok=True)
     checkpoint = Checkpoint(args.model)
-    model = Model(text.write_tokenizer(f"{args.state}/tokenizer-0"))
+    shutil.copytree(f"{args.model}/tokenizer", f"{args.state}/tokenizer", dirs_exist_ok=True)
+    model = Model(text.tokenizer_of(args.state))
     model.text.load_state_dict(checkpoint.text.state_dict())
     model.unet.load_state_dict(checkpoint.unet.state_dict())
     autoencoder = build()

@@ -24,6 +24,14 @@ def bytes_as_letters():
     return [table[b] for b in sorted(table)]
 
 
+def tokenizer_of(state):
+    """The state's tokenizer, made once: among merges of the same count the trainer's order is another each time."""
+    folder = f"{state}/tokenizer"
+    if not os.path.exists(f"{folder}/tokenizer_config.json"):
+        write_tokenizer(folder)
+    return CLIPTokenizer.from_pretrained(folder)
+
+
 def write_tokenizer(folder):
     """Byte-pair encoding in which each word of the captions is one token and any other text still has tokens."""
     trainer = trainers.BpeTrainer(vocab_size=100_000, min_frequency=1, end_of_word_suffix="</w>", show_progress=False)
@@ -45,7 +53,6 @@ def write_tokenizer(folder):
     with open(f"{folder}/tokenizer_config.json", "w") as file:
         settings = {"add_prefix_space": False, "do_lower_case": True, "errors": "replace", "model_max_length": POSITIONS}
         json.dump({**settings, **special, "tokenizer_class": "CLIPTokenizer"}, file, indent=2)
-    return CLIPTokenizer.from_pretrained(folder)
 
 
 def build_encoder(tokenizer):
@@ -74,12 +81,3 @@ def build_encoder(tokenizer):
 def token_ids(tokenizer, texts):
     """N × POSITIONS, int64, begin and end included, filled up with the end token."""
     return tokenizer(list(texts), padding="max_length", truncation=True, max_length=POSITIONS, return_tensors="pt").input_ids
-
-
-if __name__ == "__main__":
-    tokenizer = write_tokenizer("/tmp/train/tokenizer")
-    print(len(tokenizer))
-    for word in captions.words():
-        assert len(tokenizer(word).input_ids) == 3, word
-    print(tokenizer("a red cube, zebra").input_ids)
-    print(sum(p.numel() for p in build_encoder(tokenizer).parameters()))
