@@ -139,6 +139,7 @@ fn gather<'a>(
 }
 
 /// The heart: for each inner step four values times eight weights.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline(always)]
 fn accumulate(sums: &mut [[f32; COLUMNS]; ROWS], packed: &[f32], rows: [&[f32]; ROWS]) {
     // Copies, so that the sums stay in registers.
@@ -154,6 +155,27 @@ fn accumulate(sums: &mut [[f32; COLUMNS]; ROWS], packed: &[f32], rows: [&[f32]; 
         }
     }
     *sums = [s0, s1, s2, s3];
+}
+
+/// The same in vectors that are written out: an app that is linked for its size (`opt-level = "z"` with fat LTO) has its
+/// vectors made after linking, when loops are no longer looked at, and would compute one number at a time.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[inline(always)]
+fn accumulate(sums: &mut [[f32; COLUMNS]; ROWS], packed: &[f32], rows: [&[f32]; ROWS]) {
+    use core::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128};
+    type Twice = [v128; 2];
+    let [mut s0, mut s1, mut s2, mut s3]: [Twice; ROWS] = sums.map(bytemuck::cast);
+    let (steps, _) = packed.as_chunks::<COLUMNS>();
+    let [r0, r1, r2, r3] = rows;
+    for ((((w, &x0), &x1), &x2), &x3) in steps.iter().zip(r0).zip(r1).zip(r2).zip(r3) {
+        let w: Twice = bytemuck::pod_read_unaligned(bytemuck::bytes_of(w));
+        for (s, x) in [(&mut s0, x0), (&mut s1, x1), (&mut s2, x2), (&mut s3, x3)] {
+            let x = f32x4_splat(x);
+            s[0] = f32x4_add(s[0], f32x4_mul(x, w[0]));
+            s[1] = f32x4_add(s[1], f32x4_mul(x, w[1]));
+        }
+    }
+    *sums = [s0, s1, s2, s3].map(bytemuck::cast);
 }
 
 fn store(
