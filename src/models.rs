@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
@@ -108,7 +109,8 @@ impl Model {
         let engine = ctx.engine().await?;
         let of_engine = |loaded: &Loaded| Rc::ptr_eq(&loaded.engine, &engine);
         while self.0.loading.get() {
-            ctx.checkpoint().await;
+            // Not at every turn: the loader's own turns, and the browser's for what it fetches, would wait behind these.
+            ctx.pause(Duration::from_millis(20)).await;
         }
         if let Some(loaded) = self.0.loaded.borrow().as_ref().filter(|loaded| of_engine(loaded)) {
             return Ok(loaded.clone());

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
@@ -42,6 +43,9 @@ pub trait Job {
 
     /// The cancel point.
     fn checkpoint(&self) -> LocalBoxFuture<'_, ()>;
+
+    /// The cancel point after so long.
+    fn pause(&self, time: Duration) -> LocalBoxFuture<'_, ()>;
 
     /// The engine that the page chose.
     #[cfg(feature = "pictures")]
@@ -165,6 +169,11 @@ impl Context {
     /// handler is dropped there). Long computations take it at least every 16 ms; the engines do so by themselves.
     pub async fn checkpoint(&self) {
         self.job.checkpoint().await;
+    }
+
+    /// Waits, for others to do something; a [`checkpoint`](Self::checkpoint) that costs nothing meanwhile.
+    pub async fn pause(&self, time: Duration) {
+        self.job.pause(time).await;
     }
 
     /// The engine that computes for this page: the visitor's GPU, or the processor where there is no WebGPU.

@@ -1,6 +1,7 @@
 //! Which size and preset suit this machine: timed once, remembered.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use gradus::imagegen::{Preset, scene};
 use gradus::prelude::*;
@@ -29,7 +30,7 @@ pub async fn suited(ctx: &Context) -> Result<(u32, Preset), Error> {
         if !TIMING.replace(true) {
             break;
         }
-        ctx.checkpoint().await;
+        ctx.pause(Duration::from_millis(20)).await;
     }
     let _over = Over;
     let speed = scene::calibrate(&*engine, ctx).await?;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -64,6 +65,21 @@ impl BatchJob {
         self.left.borrow().iter().all(|job| job.stopped.get())
     }
 
+    async fn stop_after(&self, wait: LocalBoxFuture<'static, ()>) {
+        wait.await;
+        if self.left.borrow().iter().all(|job| job.cancelled.get()) {
+            self.left.borrow().iter().for_each(|job| job.stopped.set(true));
+            return std::future::pending::<()>().await;
+        }
+        // One that is cancelled before the others leaves; the slot stays theirs.
+        self.left.borrow_mut().retain(|job| {
+            if job.cancelled.get() {
+                job.end(News::Stopped);
+            }
+            !job.cancelled.get()
+        });
+    }
+
     fn tell_all(&self, news: &News) {
         self.left.borrow().iter().for_each(|job| job.tell(news.clone()));
     }
@@ -103,21 +119,11 @@ impl Job for BatchJob {
     }
 
     fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
-        async {
-            self.first.inner.ports.timer.turn().await;
-            if self.left.borrow().iter().all(|job| job.cancelled.get()) {
-                self.left.borrow().iter().for_each(|job| job.stopped.set(true));
-                return std::future::pending::<()>().await;
-            }
-            // One that is cancelled before the others leaves; the slot stays theirs.
-            self.left.borrow_mut().retain(|job| {
-                if job.cancelled.get() {
-                    job.end(News::Stopped);
-                }
-                !job.cancelled.get()
-            });
-        }
-        .boxed_local()
+        self.stop_after(self.first.inner.ports.timer.turn()).boxed_local()
+    }
+
+    fn pause(&self, time: Duration) -> LocalBoxFuture<'_, ()> {
+        self.stop_after(self.first.inner.ports.timer.sleep(time)).boxed_local()
     }
 
     #[cfg(feature = "pictures")]

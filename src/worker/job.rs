@@ -63,6 +63,14 @@ impl WorkerJob {
         self.inner.app.listener(self.listener).map_or(0, |spec| spec.outputs.len())
     }
 
+    async fn stop_after(&self, wait: LocalBoxFuture<'static, ()>) {
+        wait.await;
+        if self.cancelled.get() {
+            self.stopped.set(true);
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Notes who is to blame while the handler's own code runs.
     pub(super) fn blamed<R>(&self, run: impl FnOnce() -> R) -> R {
         self.inner.polled.set(Some((self.id, self.attempt)));
@@ -113,14 +121,11 @@ impl Job for WorkerJob {
     }
 
     fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
-        async {
-            self.inner.ports.timer.turn().await;
-            if self.cancelled.get() {
-                self.stopped.set(true);
-                std::future::pending::<()>().await;
-            }
-        }
-        .boxed_local()
+        self.stop_after(self.inner.ports.timer.turn()).boxed_local()
+    }
+
+    fn pause(&self, time: Duration) -> LocalBoxFuture<'_, ()> {
+        self.stop_after(self.inner.ports.timer.sleep(time)).boxed_local()
     }
 
     #[cfg(feature = "pictures")]

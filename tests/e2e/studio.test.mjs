@@ -91,6 +91,15 @@ test("the network is what the Studio paints with, as its settings say, and shows
   assert.equal(await figure("Images").getByRole("button", { name: /^Open Picture/ }).count(), 2);
   const facts = await figure("Result").textContent();
   for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1"]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
+  // The distilled one has steps of its own.
+  await region.getByLabel("Model", { exact: true }).selectOption("network, 4 steps");
+  await region.getByLabel("Number of images").fill("1");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 3, 120_000);
+  const few = await figure("Result").textContent();
+  for (const fact of ["Modelnetwork, 4 steps", "Seed5", "Steps4"]) assert.ok(few.includes(fact), `${fact} in ${few}`);
+  const made = (await page.picture(figure("Result"))).middle;
+  assert.ok(made[0] > 1.5 * made[1] && made[0] > 1.5 * made[2], `the sphere is ${made}`);
   assert.deepEqual(page.errors, []);
   await page.close();
 });

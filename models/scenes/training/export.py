@@ -1,6 +1,8 @@
 """Writes the checkpoint in diffusers' layout, f16.
 
-    python export.py --state STATE --to FOLDER [--raw]      --raw: the weights as they are, not their average
+    python export.py --state STATE --to FOLDER [--raw] [--few]
+
+--raw: the weights as they are, not their average. --few: with the few-step UNet of distil.py.
 """
 
 import argparse
@@ -21,13 +23,15 @@ def scaling_factor(state):
         return json.load(file)["scaling_factor"]
 
 
-def load(state, raw=False):
+def load(state, raw=False, few=False):
     """Tokenizer, model and autoencoder as trained so far; untrained where there is no checkpoint yet."""
     tokenizer = text.tokenizer_of(state)
     torch.manual_seed(1)
     model, autoencoder = Model(tokenizer), build()
     if os.path.exists(f"{state}/diffusion.pt"):
         model.load_state_dict(torch.load(f"{state}/diffusion.pt")["model" if raw else "average"])
+    if few:
+        model.unet.load_state_dict(torch.load(f"{state}/few.pt")["average"])
     autoencoder.load_state_dict(torch.load(f"{state}/autoencoder.pt")["model"])
     if os.path.exists(f"{state}/decoder.pt"):
         autoencoder.load_state_dict(torch.load(f"{state}/decoder.pt")["model"])
@@ -41,8 +45,9 @@ def main():
     parser.add_argument("--state", default="state")
     parser.add_argument("--to", default="..")
     parser.add_argument("--raw", action="store_true")
+    parser.add_argument("--few", action="store_true")
     args = parser.parse_args()
-    _, model, autoencoder = load(args.state, args.raw)
+    _, model, autoencoder = load(args.state, args.raw, args.few)
     model.unet.half().save_pretrained(f"{args.to}/unet", safe_serialization=True)
     model.text.half().save_pretrained(f"{args.to}/text_encoder", safe_serialization=True)
     autoencoder.half().save_pretrained(f"{args.to}/vae", safe_serialization=True)
