@@ -13,14 +13,14 @@ pub fn tab(ui: &Ui) {
     ));
     ui.group("Example 1", |ui| {
         ui.add(Markdown::new("`concurrency_count(5)`: five at once, the others wait."));
-        let prompt = ui.add(prompt("a large red sphere on grass at sunset").info(network::LANGUAGE));
+        let prompt = ui.add(prompt("a red sphere left of a white sphere on wood by day").info(network::LANGUAGE));
         let image = ui.add(Image::new().label("Image"));
         let generate = ui.add(Button::new("Generate Image").variant(Variant::Primary));
         generate.click(image_gen, prompt, image).concurrency_count(5);
     });
     ui.group("Example 2", |ui| {
         ui.add(Markdown::new("`concurrency_id(\"gpu_queue\")`: three models, one queue with two slots. Model 1 is the diffusion network, 2 a fractal flame, 3 a growing pattern."));
-        let prompt = ui.add(prompt("a blue cone on a checkerboard by day"));
+        let prompt = ui.add(prompt("a large purple cone on a checkerboard by day"));
         let image = ui.add(Image::new().label("Image"));
         let one = ui.add(Button::new("Generate Image via model 1").variant(Variant::Primary));
         let two = ui.add(Button::new("Generate Image via model 2").variant(Variant::Primary));

@@ -11,9 +11,9 @@ use gradus::value::NoteLevel;
 
 /// Prompts that show it at its best.
 pub const EXAMPLES: [(&str, &str); 4] = [
-    ("Red ball", "a large red sphere on grass by day"),
-    ("Two objects", "a blue cube left of a yellow cone on sand at sunset"),
-    ("Night", "a large purple cylinder on a checkerboard at night"),
+    ("Red ball", "a red sphere on grass by day"),
+    ("Two objects", "a red sphere left of a white sphere on wood by day"),
+    ("Night", "a large green sphere on wood at night"),
     ("Snow", "a large shiny green cone in the snow under an overcast sky"),
 ];
 
