@@ -138,11 +138,14 @@ fn surprise(ctx: &Context) -> String {
     parts.join(" ")
 }
 
+/// Shows the last preview and all of them.
+type Show<'a> = dyn Fn(&Picture, &[Picture]) -> Result<(), Error> + 'a;
+
 /// Keeps every preview, for the strip that shows the picture arising.
 pub struct Strip<'a> {
     pub ctx: &'a Context,
-    /// Shows the last preview and all of them in the handler's outputs.
-    pub show: &'a dyn Fn(&Picture, &[Picture]) -> Result<(), Error>,
+    /// In the handler's outputs.
+    pub show: &'a Show<'a>,
     pub seen: RefCell<Vec<Picture>>,
 }
 
