@@ -36,8 +36,8 @@ export interface Picture {
 }
 
 export type Input = string | number | boolean | null | Picture;
-/** Undefined where a partial result leaves an output as it was. */
-export type Output = string | number | boolean | null | undefined | Picture | Picture[];
+/** Undefined where a partial result leaves an output as it was; an array of texts are a Dropdown's new choices. */
+export type Output = string | number | boolean | null | undefined | Picture | Picture[] | string[];
 
 export interface Snapshot {
   lanes: Lane[];

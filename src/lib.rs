@@ -111,8 +111,8 @@ pub use value::{Error, Picture};
 /// What an app's source needs, in one `use`.
 pub mod prelude {
     pub use crate::blocks::{
-        Blocks, BrowserState, Button, Checkbox, Context, Dropdown, Event, Gallery, Image, Markdown, Number,
-        ShowProgress, Slider, State, Textbox, Timer, TriggerMode, Ui, Variant, batch,
+        Blocks, BrowserState, Button, Checkbox, Choices, Context, Dropdown, Event, Folder, Gallery, Image, Markdown,
+        Number, ShowProgress, Slider, State, Textbox, Timer, TriggerMode, Ui, Variant, batch,
     };
     pub use crate::value::{Error, Picture, Progress, Value};
 }

@@ -10,10 +10,13 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use crate::blocks::Context;
-use crate::diffusion::{Lora, Merge, Pipeline, Request};
+use crate::diffusion::{Lora, Merge, Pipeline, Report, Request};
 use crate::kernels::Engine;
-use crate::ports::Observer;
-use crate::value::{Error, NoteLevel, Picture, Progress};
+use crate::ports::{Kept, Observer};
+use crate::value::{Error, NoteLevel, Picture, Progress, decimal};
+
+/// What is fetched at once of a download.
+const PIECE: u64 = 4 << 20;
 
 /// A checkpoint in diffusers' layout at an address: loaded when a job first needs it, and kept for the jobs after it.
 ///
@@ -97,6 +100,72 @@ impl Model {
             Box::pin(async move { Ok(Rc::new(Lora::open(files, &name, weight).await?) as Rc<dyn Merge>) })
         }));
         Self::with(self.0.address.clone(), loras)
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
+    /// What the checkpoint takes on this machine's engine, without fetching its weights, and what is kept of it.
+    ///
+    /// # Errors
+    /// When there is no engine, or the checkpoint cannot be read.
+    pub async fn report(&self, ctx: &Context) -> Result<(Report, Kept), Error> {
+        let engine = ctx.engine().await?;
+        let files = ctx.files(&self.0.address);
+        Ok((Report::read(&*files, engine.info()).await?, files.kept().await?))
+    }
+
+    /// Fetches all of the checkpoint's files, to be kept on this machine, with progress in bytes. What is kept already is
+    /// not fetched again, so a download that was cancelled goes on where it was; each piece whose SHA-256 is known is
+    /// checked.
+    ///
+    /// # Errors
+    /// When the machine cannot hold the model or has not enough room, and when a file cannot be fetched.
+    pub async fn download(&self, ctx: &Context) -> Result<(), Error> {
+        let (report, kept) = self.report(ctx).await?;
+        report.fit.clone()?;
+        let all = report.bytes();
+        let missing = all.saturating_sub(kept.bytes);
+        if let Some(room) = kept.room.map(|room| room.saturating_sub(kept.used)).filter(|&room| room < missing) {
+            return Err(Error::new(format!(
+                "This model needs {} MB more on this machine, and the browser gives this page {} MB. Delete another \
+                 model, or free some of the disk.",
+                missing / 1_000_000,
+                room / 1_000_000
+            )));
+        }
+        ctx.persist();
+        let files = ctx.files(&self.0.address);
+        let mut done = 0;
+        for (path, bytes) in &report.files {
+            let mut at = 0;
+            while at < *bytes {
+                let piece = PIECE.min(bytes - at);
+                files.read(path, at..at + piece).await?;
+                (at, done) = (at + piece, done + piece);
+                let words = [&decimal(done as f64 / 1e6, 1), " of ", &decimal(all as f64 / 1e6, 1), " MB"].concat();
+                ctx.progress(Progress::fraction_of(done as f32 / all.max(1) as f32).describe(words));
+                ctx.checkpoint().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the checkpoint from this machine, and from the engine.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn delete(&self, ctx: &Context) -> Result<(), Error> {
+        self.unload();
+        ctx.files(&self.0.address).forget().await
+    }
+
+    /// Gives the memory of its weights back; the next job loads it again.
+    pub fn unload(&self) {
+        self.0.loaded.replace(None);
     }
 
     /// The checkpoint on the engine: at once when an earlier job loaded it, else with progress. Of several jobs one

@@ -93,6 +93,8 @@ pub enum ToPage {
         /// This text.
         text: String,
     },
+    /// Ask the browser to keep what this origin stores.
+    Persist,
 }
 
 /// What a worker says about a job.

@@ -8,6 +8,7 @@ mod world;
 
 use std::time::Duration;
 
+use gradus::ids::ComponentId;
 use gradus::prelude::*;
 use gradus::queue::Move;
 use gradus::runtime::view::Phase;
@@ -428,4 +429,49 @@ fn nothing_grows_with_jobs_that_ended() {
     let first = batch();
     assert_eq!(batch(), first);
     assert_eq!(batch(), first);
+}
+
+#[test]
+fn a_handler_gives_a_dropdown_other_choices() {
+    let world = World::new(|ui| {
+        let to = ui.add(Textbox::new().label("To"));
+        let pick = ui.add(Dropdown::of(["old", "kept"]).label("Pick"));
+        let out = ui.add(Textbox::new().label("Out"));
+        let offer = ui.add(Button::new("Offer"));
+        let take = ui.add(Button::new("Take"));
+        offer.click(async |to: String| Choices::of(["kept", "new"]).chosen(to), to, pick).queue(false);
+        take.click(async |picked: String| picked, pick, out).api_name("take").queue(false);
+    });
+    let pick = |choice: &str| world.runtime.set_value(ComponentId(1), Value::Text(choice.into()));
+    let take = || {
+        world.click("Take");
+        world.pass(100);
+        world.text("Out")
+    };
+    assert_eq!(take(), "old");
+    // What it stood at is gone, and nothing is asked for: the first.
+    world.click("Offer");
+    world.pass(100);
+    let offered = world.runtime.component(ComponentId(1)).choices.unwrap();
+    assert_eq!((&*offered, take().as_str()), (&["kept".to_owned(), "new".to_owned()][..], "kept"));
+    // The one that is asked for, and then the one that it stands at.
+    world.type_into("To", "new");
+    world.click("Offer");
+    world.pass(100);
+    assert_eq!(take(), "new");
+    world.type_into("To", "nowhere");
+    world.click("Offer");
+    world.pass(100);
+    assert_eq!(take(), "new");
+    // A choice that is no more is refused, from the page and from a script.
+    pick("old");
+    world.click("Take");
+    world.pass(100);
+    assert_eq!(world.runtime.component(ComponentId(1)).error.unwrap(), "Choose one of the list.");
+    let told: gradus::runtime::view::Watcher = std::rc::Rc::new(|_| {});
+    let script = |choice: &str| {
+        world.runtime.submit_by_name("take", Some(vec![Value::Text(choice.into())]), std::rc::Rc::clone(&told))
+    };
+    assert!(script("old").unwrap_err().contains("Choose one of the list"));
+    assert_eq!(script("new"), Ok(()));
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::app::{App, BuildErrors, Event, Layout, Node};
 use super::component::{ComponentSpec, Kind};
-use super::components::{Button, Checkbox, Component, Dropdown, Image, Number, Slider, Textbox};
+use super::components::{Button, Checkbox, Component, Dropdown, Folder, Image, Number, Slider, Textbox};
 use super::freeze::{self, Batching, Limit, Listening, Options};
 use super::handler::Handler;
 use super::hidden::Timer;
@@ -193,9 +193,9 @@ macro_rules! event {
 event!("Runs `handler` at each press; presses while it runs wait in its queue.", click, Click: Button);
 event!("Runs `handler` at Enter.", submit, Submit: Textbox);
 event!("Runs `handler` when the visitor changes the value.", input, Input:
-    Textbox Number Slider Checkbox Dropdown Image);
+    Textbox Number Slider Checkbox Dropdown Folder Image);
 event!("Runs `handler` when the value changes, whoever changes it.", change, Change:
-    Textbox Number Slider Checkbox Dropdown Image);
+    Textbox Number Slider Checkbox Dropdown Folder Image);
 event!("Runs `handler` when the visitor lets go.", release, Release: Slider);
 event!("Runs `handler` each time the timer's time is over.", tick, Tick: Timer);
 

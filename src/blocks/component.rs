@@ -75,6 +75,8 @@ pub enum Kind {
         /// The choices in order; the value is one of them.
         choices: Vec<String>,
     },
+    /// A folder of files, chosen from the disk; the value is the address at which they are kept.
+    Folder,
     /// Text with Markdown's formatting; rendered to nodes, raw HTML is shown as text.
     Markdown,
     /// A value of a session that is not shown.
@@ -129,6 +131,7 @@ impl Kind {
             Self::Slider(_) => "Slider",
             Self::Checkbox => "Checkbox",
             Self::Dropdown { .. } => "Dropdown",
+            Self::Folder => "Folder",
             Self::Markdown => "Markdown",
             Self::State => "State",
             Self::BrowserState { .. } => "BrowserState",
@@ -143,7 +146,7 @@ impl Kind {
             Self::Textbox { .. } | Self::Number(_) => &[Event::Submit, Event::Input, Event::Change],
             Self::Image | Self::Slider(_) => &[Event::Input, Event::Change, Event::Release],
             Self::Button { .. } => &[Event::Click],
-            Self::Checkbox | Self::Dropdown { .. } => &[Event::Input, Event::Change],
+            Self::Checkbox | Self::Dropdown { .. } | Self::Folder => &[Event::Input, Event::Change],
             Self::Gallery { .. } | Self::Markdown | Self::State | Self::BrowserState { .. } => &[Event::Change],
             Self::Timer { .. } => &[Event::Tick],
         }
@@ -165,9 +168,8 @@ impl ComponentSpec {
     #[must_use]
     pub fn holds(&self, value: &Value) -> bool {
         match self.kind {
-            Kind::Textbox { .. } | Kind::Dropdown { .. } | Kind::Markdown => {
-                matches!(value, Value::Text(_) | Value::Null)
-            }
+            Kind::Textbox { .. } | Kind::Markdown | Kind::Folder => matches!(value, Value::Text(_) | Value::Null),
+            Kind::Dropdown { .. } => matches!(value, Value::Text(_) | Value::Choices(..) | Value::Null),
             Kind::Number(_) | Kind::Slider(_) => matches!(value, Value::Number(_) | Value::Null),
             Kind::Checkbox => matches!(value, Value::Bool(_) | Value::Null),
             Kind::Image => matches!(value, Value::Picture(_) | Value::Null),
@@ -193,6 +195,14 @@ impl ComponentSpec {
     /// assert!(width.accept(&Value::Number(64.0)).is_ok());
     /// ```
     pub fn accept(&self, value: &Value) -> Result<(), String> {
+        self.accept_among(value, None)
+    }
+
+    /// The same where a handler has given a Dropdown other choices than it was built with.
+    ///
+    /// # Errors
+    /// As [`ComponentSpec::accept`].
+    pub fn accept_among(&self, value: &Value, choices: Option<&[String]>) -> Result<(), String> {
         match (&self.kind, value) {
             (Kind::Textbox { max_length, required, .. }, Value::Text(text)) => {
                 let chars = text.chars().count();
@@ -207,10 +217,8 @@ impl ComponentSpec {
             (Kind::Number(range) | Kind::Slider(range), Value::Null) => {
                 return Err(format!("Type a number{}.", range.words()));
             }
-            (Kind::Dropdown { choices }, Value::Text(choice)) if !choices.contains(choice) => {
-                return Err("Choose one of the list.".into());
-            }
-            (Kind::Dropdown { .. }, Value::Null) => return Err("Choose one of the list.".into()),
+            (Kind::Dropdown { choices: built }, Value::Text(choice)) if choices.unwrap_or(built).contains(choice) => {}
+            (Kind::Dropdown { .. }, _) => return Err("Choose one of the list.".into()),
             _ => {}
         }
         match &self.check {

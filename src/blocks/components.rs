@@ -110,7 +110,26 @@ component!(
     /// One of some choices; the first unless a value is set.
     Dropdown, Kind::Dropdown { choices: Vec::new() }, Value::Null
 );
-labelled!(Textbox Image Gallery Number Checkbox);
+component!(
+    /// A folder of files that the visitor chooses from the disk. The files are copied into what the browser keeps for the
+    /// page, and the value is the address at which [`Context::files`](super::Context::files) reads them, so a handler
+    /// cannot tell it from a folder of the network.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// use gradus::models::Model;
+    /// let app = Blocks::named("doc", |ui| {
+    ///     let folder = ui.add(Folder::new().label("Model folder"));
+    ///     let told = ui.add(Textbox::new().label("What it is"));
+    ///     folder.change(async |address: String, ctx: Context| -> Result<String, Error> {
+    ///         let (report, _) = Model::at(&address).report(&ctx).await?;
+    ///         Ok(format!("{} MB", report.bytes() / 1_000_000))
+    ///     }, folder, told);
+    /// });
+    /// ```
+    Folder, Kind::Folder, Value::Text(String::new())
+);
+labelled!(Textbox Image Gallery Number Checkbox Folder);
 
 impl Textbox {
     /// The text when the page opens.

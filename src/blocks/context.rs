@@ -60,6 +60,9 @@ pub trait Job {
 
     /// Remembers a text on this machine, for this app.
     fn remember(&self, key: &str, text: String);
+
+    /// Asks the browser to keep what this app stores.
+    fn persist(&self);
 }
 
 /// What a running handler can ask for and say. It comes last among a handler's arguments, or not at all.
@@ -215,6 +218,11 @@ impl Context {
     /// Remembers a text on this machine, for this app; where nothing can be kept, for this visit.
     pub fn remember(&self, key: &str, text: impl Into<String>) {
         self.job.remember(key, text.into());
+    }
+
+    /// Asks the browser not to remove what this app keeps when the machine runs short of room; some ask the visitor.
+    pub fn persist(&self) {
+        self.job.persist();
     }
 }
 

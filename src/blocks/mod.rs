@@ -20,10 +20,12 @@ pub use app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSp
 pub use batch::{BatchCall, BatchSpec, Batched, Each, batch};
 pub use builder::{Blocks, Handle, Listener, Ui};
 pub use component::{Check, ComponentSpec, Kind, Range, Variant};
-pub use components::{Button, Checkbox, Component, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox};
+pub use components::{
+    Button, Checkbox, Component, Dropdown, Folder, Gallery, Image, Markdown, Number, Slider, Textbox,
+};
 pub use context::{Context, Job, fit};
 pub use handler::{Call, ErasedHandler, Handler, Outcome, Returns, Runs, Yields};
 pub use hidden::{BrowserState, State, Timer};
 pub use options::Pace;
-pub use payload::{Payload, Payloads};
+pub use payload::{Choices, Payload, Payloads};
 pub use wires::{Holds, TriggerWire, Wire, Wired, Wires};

@@ -46,6 +46,52 @@ payload!(bool, "a yes or no", Bool);
 payload!(Picture, "a picture", Picture);
 payload!(Vec<Picture>, "pictures", Gallery);
 
+/// New choices for a [`Dropdown`](crate::blocks::Dropdown), as a handler's output. The Dropdown stands at `chosen` where
+/// that is among them, else where it stood, else at the first.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let app = Blocks::named("doc", |ui| {
+///     let model = ui.add(Dropdown::of(["none yet"]).label("Model"));
+///     ui.load(async || Choices::of(["small", "large"]).chosen("large"), (), model);
+/// });
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choices {
+    all: Vec<String>,
+    chosen: String,
+}
+
+impl Choices {
+    /// These choices.
+    #[must_use]
+    pub fn of<T: Into<String>>(all: impl IntoIterator<Item = T>) -> Self {
+        Self { all: all.into_iter().map(Into::into).collect(), chosen: String::new() }
+    }
+
+    /// The one to stand at.
+    #[must_use]
+    pub fn chosen(mut self, choice: impl Into<String>) -> Self {
+        self.chosen = choice.into();
+        self
+    }
+}
+
+impl Payload for Choices {
+    const NAME: &'static str = "choices";
+
+    fn from_value(value: Value) -> Result<Self, Value> {
+        match value {
+            Value::Choices(all, chosen) => Ok(Self { all, chosen }),
+            other => Err(other),
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Choices(self.all, self.chosen)
+    }
+}
+
 macro_rules! number {
     ($($type:ty: $name:literal,)*) => {$(
         impl Payload for $type {
@@ -143,6 +189,12 @@ payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7);
 payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8);
 payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9);
 payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L 12);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L 12 M 13);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L 12 M 13 N 14);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L 12 M 13 N 14 O 15);
+payloads!(A 1 B 2 C 3 D 4 E 5 F 6 G 7 H 8 I 9 J 10 K 11 L 12 M 13 N 14 O 15 P 16);
 
 #[cfg(test)]
 mod tests {

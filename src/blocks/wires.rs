@@ -1,8 +1,9 @@
 //! Which components hold which types, and how a listener's inputs and outputs are wired.
 
 use super::builder::Handle;
-use super::components::{Checkbox, Dropdown, Gallery, Image, Markdown, Number, Slider, Textbox};
+use super::components::{Checkbox, Dropdown, Folder, Gallery, Image, Markdown, Number, Slider, Textbox};
 use super::hidden::{BrowserState, State, Timer};
+use super::payload::Choices;
 use crate::ids::ComponentId;
 use crate::value::Picture;
 
@@ -23,7 +24,8 @@ macro_rules! holds {
 
 holds! {
     Textbox: String;
-    Dropdown: String;
+    Dropdown: String, Choices;
+    Folder: String;
     Markdown: String;
     Number: f64, f32, u8, u16, u32, i16, i32;
     Slider: f64, f32, u8, u16, u32, i16, i32;
@@ -47,7 +49,7 @@ pub struct TriggerWire {
     pub(super) event: super::app::Event,
 }
 
-/// A handle, a tuple of up to ten handles, or `()`: what a listener reads or writes.
+/// A handle, a tuple of up to sixteen handles, or `()`: what a listener reads or writes.
 pub trait Wired {
     /// The components in order.
     fn wires(&self) -> Vec<Wire>;
@@ -56,7 +58,7 @@ pub trait Wired {
 /// Wiring whose components hold the tuple `V`.
 #[diagnostic::on_unimplemented(
     message = "these components do not hold `{V}`",
-    note = "inputs and outputs are a component's handle, a tuple of up to ten handles, or ()"
+    note = "inputs and outputs are a component's handle, a tuple of up to sixteen handles, or ()"
 )]
 pub trait Wires<V>: Wired {}
 
@@ -101,3 +103,9 @@ tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13, O TO 14);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13, O TO 14, P TP 15);

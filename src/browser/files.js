@@ -6,6 +6,8 @@
 // `_sha256` (as `cargo xtask dist` writes it: for each file the sums of its pieces), every piece is checked.
 const PIECE = 4 << 20;
 const INDEX = "model_index.json";
+// Where folders stand that the visitor chose from the disk: an address that no network has (RFC 2606).
+export const CHOSEN = "https://chosen.invalid/";
 const versions = new Map();
 const sums = new Map();
 // A checkpoint's tensors are read one after another, so mostly out of one piece.
@@ -39,6 +41,48 @@ export function reach(start) {
   return PIECE - (start % PIECE);
 }
 
+/** Bytes that are kept of a folder's files, of all that the origin keeps, and that it may keep (undefined where not told). */
+export async function stored(folder) {
+  const store = await cache();
+  const keys = ((await store?.keys()) ?? []).map(({ url }) => url).filter((url) => url.startsWith(folder));
+  let bytes = 0;
+  for (const key of keys) {
+    const [address, rest] = key.split("?gradus-size=");
+    if (!rest) continue;
+    const text = await (await store.match(`${address}?gradus-version`))?.text();
+    const of = text && JSON.parse(text);
+    const number = Number(key.split("&piece=")[1]);
+    if (of && key === keyOf(address, of, number)) bytes += Math.min(PIECE, of.size - number * PIECE);
+  }
+  const { usage, quota } = (await globalThis.navigator?.storage?.estimate?.()) ?? {};
+  return [bytes, usage, quota];
+}
+
+/** Removes what is kept of a folder's files. */
+export async function forget(folder) {
+  const store = await cache();
+  for (const { url } of (await store?.keys()) ?? []) if (url.startsWith(folder)) await store.delete(url);
+  for (const address of versions.keys()) if (address.startsWith(folder)) versions.delete(address);
+  sums.delete(folder);
+  last = { key: "", bytes: undefined };
+}
+
+/** Keeps a file that the visitor chose, under an address that no network has. */
+export async function keepChosen(address, file) {
+  const store = await cache();
+  if (!store) throw new Error("The browser keeps no files for this page, so a folder cannot be taken in.");
+  const of = { size: file.size, tag: String(file.lastModified) };
+  for (let number = 0; number * PIECE < file.size; number++) {
+    const piece = file.slice(number * PIECE, (number + 1) * PIECE);
+    try {
+      await store.put(keyOf(address, of, number), new Response(piece));
+    } catch {
+      throw new Error("There is not enough room to keep this folder. Delete another model, or free some of the disk.");
+    }
+  }
+  await store.put(`${address}?gradus-version`, new Response(JSON.stringify(of)));
+}
+
 // What the pieces of a folder's files must come to, where that is known.
 function sumsOf(folder) {
   const ask = async () => {
@@ -63,6 +107,7 @@ async function version(address) {
   const key = `${address}?gradus-version`;
   let found;
   try {
+    if (address.startsWith(CHOSEN)) throw new Error("only what is kept is there");
     const response = await reached(address, { method: "HEAD" });
     if (response.status === 404) return undefined;
     const tag = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
@@ -77,6 +122,8 @@ async function version(address) {
     await keep(key, JSON.stringify(found));
   } catch (error) {
     const text = await (await cache())?.match(key).then((response) => response?.text());
+    // Of a folder that was chosen every file is there that it has.
+    if (!text && address.startsWith(CHOSEN)) return undefined;
     if (!text) throw error;
     found = JSON.parse(text);
   }
@@ -85,6 +132,7 @@ async function version(address) {
 }
 
 async function fetchPiece(address, of, number, sum) {
+  if (address.startsWith(CHOSEN)) throw new Error("A part of this model is not kept any more. Choose its folder again.");
   const [start, end] = [number * PIECE, Math.min((number + 1) * PIECE, of.size)];
   const response = await reached(address, { headers: { range: `bytes=${start}-${end - 1}` } });
   const bytes = await body(response);

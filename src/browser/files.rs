@@ -9,7 +9,7 @@ use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use super::workers::base;
-use crate::ports::Files;
+use crate::ports::{Files, Kept};
 use crate::value::Error;
 
 #[wasm_bindgen(module = "/src/browser/files.js")]
@@ -19,6 +19,9 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = read)]
     async fn read_piece(folder: &str, path: &str, start: f64, end: f64) -> Result<JsValue, JsValue>;
     fn reach(start: f64) -> f64;
+    async fn stored(folder: &str) -> JsValue;
+    #[wasm_bindgen(catch)]
+    async fn forget(folder: &str) -> Result<JsValue, JsValue>;
 }
 
 /// The files below an address.
@@ -57,6 +60,20 @@ impl Files for FetchedFiles {
             Ok(read)
         }
         .boxed_local()
+    }
+
+    fn kept(&self) -> LocalBoxFuture<'_, Result<Kept, Error>> {
+        async {
+            let told = js_sys::Array::from(&stored(&self.base).await);
+            let number = |place| told.get(place).as_f64().map(|bytes| bytes as u64);
+            let [bytes, used] = [0, 1].map(|place| number(place).unwrap_or(0));
+            Ok(Kept { bytes, used, room: number(2) })
+        }
+        .boxed_local()
+    }
+
+    fn forget(&self) -> LocalBoxFuture<'_, Result<(), Error>> {
+        async { forget(&self.base).await.map(drop).map_err(worded) }.boxed_local()
     }
 }
 

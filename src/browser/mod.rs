@@ -76,4 +76,9 @@ impl Store for BrowserStore {
             web_sys::console::info_1(&"Gradus: the browser keeps nothing here (storage full or private mode).".into());
         }
     }
+
+    fn persist(&self) {
+        // Whether it is granted changes nothing that this page does.
+        let _ = web_sys::window().map(|window| window.navigator().storage().persist());
+    }
 }

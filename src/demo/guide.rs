@@ -42,7 +42,7 @@ fn prompt(text: &str) -> Textbox {
 
 async fn image_gen(prompt: String, ctx: Context) -> Result<Picture, Error> {
     let seed = ctx.random() % 1_000_000;
-    network::picture(prompt, Settings::USUAL, seed, &ctx, &ctx).await
+    network::picture(prompt, Settings::usual(), seed, &ctx, &ctx).await
 }
 
 async fn image_gen_1(prompt: String, ctx: Context) -> Result<Picture, Error> {

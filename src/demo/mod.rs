@@ -1,7 +1,9 @@
 //! The page that shows what Gradus does: the queueing guide's two examples, a studio, and a
 //! diffusion network.
 
+mod checkpoints;
 mod guide;
+mod models;
 mod network;
 mod speed;
 mod studio;
@@ -13,7 +15,8 @@ pub fn app() -> Blocks {
     Blocks::named("Gradus", |ui| {
         ui.tabs(|ui| {
             ui.tab("Queue guide", guide::tab);
-            ui.tab("Studio", studio::tab);
+            let offered = ui.tab("Studio", studio::tab);
+            ui.tab("Models", |ui| models::tab(ui, offered));
             ui.tab("Network", network::tab);
         });
     })

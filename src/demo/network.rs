@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
-use gradus::diffusion::Request;
+use gradus::diffusion::schedule::Kind;
+use gradus::diffusion::{Request, Start};
 use gradus::imagegen::{self, Preset, scene};
-use gradus::models::Model;
 use gradus::ports::Observer;
 use gradus::prelude::*;
 use gradus::value::NoteLevel;
+
+use super::checkpoints::{self, KNOWN, Known, OWN};
 
 /// Prompts that show it at its best.
 pub const EXAMPLES: [(&str, &str); 4] = [
@@ -20,11 +22,6 @@ pub const EXAMPLES: [(&str, &str); 4] = [
 /// What the network knows, for a component's info.
 pub const LANGUAGE: &str = "The network knows one or two spheres, cubes, cylinders and cones in eight colours, on six \
                             grounds under four skies.";
-
-thread_local! {
-    static SCENES: Model = Model::at("models/scenes");
-    static FEW: Model = Model::at("models/scenes-few");
-}
 
 pub fn tab(ui: &Ui) {
     ui.add(Markdown::new(
@@ -69,26 +66,38 @@ async fn paint(
     let seed = super::studio::seed_of(&seed, &ctx)?;
     let show = |picture: &Picture, seen: &[Picture]| ctx.partial((picture.clone(), seen.to_vec()));
     let strip = Strip { ctx: &ctx, show: &show, seen: RefCell::default() };
-    let picture = picture(prompt, Settings { steps, guidance, few: false }, seed, &ctx, &strip).await?;
+    let picture = picture(prompt, Settings { steps, guidance, ..Settings::usual() }, seed, &ctx, &strip).await?;
     Ok((picture.clone(), strip.with_last(picture)))
 }
 
-/// How the network paints.
+/// How a checkpoint paints.
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// By the name that the Studio offers.
+    pub model: String,
     pub steps: u32,
     pub guidance: f32,
-    /// By the network that was distilled for these few steps.
-    pub few: bool,
+    pub negative: String,
+    pub sampler: Option<Kind>,
+    /// Width and height; none for the checkpoint's own.
+    pub size: Option<[u32; 2]>,
+    pub start: Option<Start>,
 }
 
 impl Settings {
-    /// What its examination was made with.
-    pub const USUAL: Self = Self { steps: 8, guidance: 2.5, few: false };
-    /// The only way that the distilled one paints; a quarter of the work.
-    pub const FEW: Self = Self { steps: 4, guidance: 1.0, few: true };
+    /// As the examination of our own network was made.
+    pub fn usual() -> Self {
+        Self::of(&KNOWN[0])
+    }
+
+    fn of(known: &Known) -> Self {
+        let (steps, guidance) = known.usual;
+        let model = known.name.to_owned();
+        Self { model, steps, guidance, negative: String::new(), sampler: None, size: None, start: None }
+    }
 }
 
-/// A picture by the network; an empty prompt is one of its own.
+/// A picture by a checkpoint; to our own networks an empty prompt is one of their own.
 pub async fn picture(
     prompt: String,
     settings: Settings,
@@ -96,21 +105,35 @@ pub async fn picture(
     ctx: &Context,
     observer: &dyn Observer,
 ) -> Result<Picture, Error> {
-    let model = if settings.few { FEW.with(Model::clone) } else { SCENES.with(Model::clone) };
-    let model = model.load(ctx).await?;
-    let prompt = if prompt.trim().is_empty() { surprise(ctx) } else { prompt };
-    let strange = model.pipeline.strangers(&prompt);
+    let own = KNOWN[..OWN].iter().any(|known| known.name == settings.model);
+    let address = checkpoints::address_of(&settings.model, ctx);
+    let address = address.ok_or_else(|| Error::new("This model is not here any more. Choose another one."))?;
+    let model = checkpoints::at(&address).load(ctx).await?;
+    let prompt = if own && prompt.trim().is_empty() { surprise(ctx) } else { prompt };
+    let strange = if own { model.pipeline.strangers(&prompt) } else { Vec::new() };
     if !strange.is_empty() {
         let shown: Vec<String> = strange.iter().take(8).map(|word| word.chars().take(24).collect()).collect();
         ctx.info(format!("The network has never seen these words: {}.", shown.join(", ")));
     }
-    let Settings { steps, guidance, few } = settings;
-    let request =
-        Request { prompt: prompt.clone(), seed, steps: steps as usize, guidance, ..model.pipeline.usual_request() };
+    let Settings { model: name, steps, guidance, negative, sampler, size, start } = settings;
+    let usual = model.pipeline.usual_request();
+    let [width, height] = size.unwrap_or([usual.width, usual.height]);
+    let request = Request {
+        prompt: prompt.clone(),
+        negative,
+        width,
+        height,
+        seed,
+        steps: steps as usize,
+        guidance,
+        sampler,
+        start,
+        ..usual
+    };
     let made = model.generate(&request, ctx, observer).await?.pop();
     let made = made.ok_or_else(|| Error::new("The network made no picture. Try again."))?;
     Ok(made
-        .with_fact("Model", if few { "network, 4 steps" } else { "network" })
+        .with_fact("Model", name)
         .with_fact("Seed", seed.to_string())
         .with_fact("Steps", steps.to_string())
         .with_fact("Guidance", gradus::value::decimal(guidance.into(), 1))

@@ -2,16 +2,40 @@
 
 use std::cell::RefCell;
 
+use gradus::blocks::Handle;
+use gradus::diffusion::Start;
+use gradus::diffusion::schedule::Kind;
 use gradus::imagegen::{Request, flame, reaction, scene};
 use gradus::prelude::*;
 
+use super::checkpoints::{self, KNOWN, OWN};
 use super::guide::with_facts;
 use super::network::{self, EXAMPLES, Settings, Strip};
 use super::speed::{self, PRESETS};
 
-const MODELS: [&str; 5] = ["network", "network, 4 steps", "scene", "flame", "reaction"];
+/// What makes pictures without a network.
+const GENERATORS: [&str; 3] = ["scene", "flame", "reaction"];
 
-pub fn tab(ui: &Ui) {
+/// The samplers by the names that visitors of other programs know.
+const SAMPLERS: [(&str, Option<Kind>); 7] = [
+    ("the model's own", None),
+    ("Euler", Some(Kind::Euler)),
+    ("Euler ancestral", Some(Kind::EulerAncestral)),
+    ("DDIM", Some(Kind::Ddim)),
+    ("DPM++ 2M", Some(Kind::Dpm)),
+    ("LCM", Some(Kind::Lcm)),
+    ("PNDM", Some(Kind::Pndm)),
+];
+
+const OWN_SIZE: &str = "the model's own";
+const SIZES: [&str; 6] = [OWN_SIZE, "128 × 128", "256 × 256", "512 × 512", "768 × 512", "512 × 768"];
+
+/// All that can be chosen now.
+pub fn choices(ctx: &Context) -> Choices {
+    Choices::of(checkpoints::names(ctx).into_iter().chain(GENERATORS.map(str::to_owned)))
+}
+
+pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
     let prompt = ui.add(
         Textbox::new()
             .label("Prompt")
@@ -22,18 +46,31 @@ pub fn tab(ui: &Ui) {
     );
     let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
     let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
-    let model = ui.add(Dropdown::of(MODELS).label("Model").info(
+    let own = KNOWN[..OWN].iter().map(|known| known.name);
+    let model = ui.add(Dropdown::of(own.chain(GENERATORS)).label("Model").info(
         "network: our own diffusion model, 128 × 128, fetched once, or distilled to 4 steps; scene: a ray-marched 3-D \
-         scene; flame: a fractal flame; reaction: a growing pattern.",
+         scene; flame: a fractal flame; reaction: a growing pattern. The tab Models has more.",
     ));
     let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(check_seed).max_lines(1));
     let images = ui.add(Slider::between(1.0, 8.0).step(1.0).label("Number of images"));
-    let (steps, guidance) = ui.accordion("Settings of the network", |ui| {
-        let usual = Settings::USUAL;
-        let steps = Slider::between(1.0, 20.0).step(1.0).value(usual.steps.into()).label("Steps");
-        let guidance = Slider::between(1.0, 8.0).step(0.5).value(usual.guidance.into()).label("Guidance");
+    let (steps, guidance, sampler, negative, size) = ui.accordion("Settings of the network", |ui| {
+        let usual = Settings::usual();
+        let steps = Slider::between(1.0, 50.0).step(1.0).value(usual.steps.into()).label("Steps");
+        let guidance = Slider::between(1.0, 15.0).step(0.5).value(usual.guidance.into()).label("Guidance");
         let info = "How closely it follows the words; 1 is half the work.";
-        (ui.add(steps.info(network::LANGUAGE)), ui.add(guidance.info(info)))
+        let steps = ui.add(steps.info(network::LANGUAGE));
+        let guidance = ui.add(guidance.info(info));
+        let sampler = ui.add(Dropdown::of(SAMPLERS.map(|(name, _)| name)).label("Sampler"));
+        let negative = Textbox::new().label("Negative prompt").max_lines(3).max_length(Request::PROMPT_CHARS);
+        let negative = ui.add(negative.info("What is not to be seen. Needs a guidance above 1."));
+        (steps, guidance, sampler, negative, ui.add(Dropdown::of(SIZES).label("Size")))
+    });
+    let (start, strength, mask) = ui.accordion("Begin from a picture", |ui| {
+        let start = ui.add(Image::new().label("Picture to begin from"));
+        let strength = Slider::between(0.0, 1.0).step(0.05).value(0.6).label("Strength");
+        let strength = ui.add(strength.info("How much of it may change."));
+        let mask = ui.add(Image::new().label("Mask").info("Only what is white here may change."));
+        (start, strength, mask)
     });
     let (width, height, quality, chosen) = ui.accordion("Settings of scene, flame and reaction", |ui| {
         let side = |name: &str| Number::new().label(name).value(512.0).whole().range(64.0, 2048.0);
@@ -44,14 +81,25 @@ pub fn tab(ui: &Ui) {
     let result = ui.add(Image::new().label("Result"));
     let all = ui.add(Gallery::new().label("Images").columns(4));
     let strip = ui.add(Gallery::new().label("How it arose").columns(4));
-    let inputs = (prompt, model, steps, guidance, width, height, quality, seed, images);
+    let inputs = (
+        prompt, model, steps, guidance, sampler, negative, size, start, strength, mask, width, height, quality, seed,
+        images,
+    );
     generate.click(paint, inputs, (result, all, strip)).concurrency_id("studio");
     for (button, text) in examples {
-        let chosen = button.click(async move || (text.to_owned(), MODELS[0].to_owned()), (), (prompt, model));
+        let chosen = button.click(async move || (text.to_owned(), KNOWN[0].name.to_owned()), (), (prompt, model));
         let painting = chosen.api_name("example").queue(false).success(paint, inputs, (result, all, strip));
         painting.concurrency_id("studio");
     }
+    model.change(usual, (model, steps, guidance), (steps, guidance)).queue(false).show_progress(ShowProgress::Hidden);
     ui.load(suit, (), (width, height, quality, chosen));
+    ui.load(async |ctx: Context| choices(&ctx), (), model).api_name("models").queue(false);
+    model
+}
+
+/// The steps and the guidance that a model was made for; as they are where that is not known.
+async fn usual(model: String, steps: f64, guidance: f64) -> (f64, f64) {
+    checkpoints::usual(&model).map_or((steps, guidance), |(steps, guidance)| (steps.into(), guidance.into()))
 }
 
 pub fn check_seed(text: &str) -> Result<(), String> {
@@ -88,6 +136,12 @@ async fn paint(
     model: String,
     steps: u32,
     guidance: f32,
+    sampler: String,
+    negative: String,
+    size: String,
+    start: Option<Picture>,
+    strength: f32,
+    mask: Option<Picture>,
     width: u32,
     height: u32,
     quality: String,
@@ -98,18 +152,15 @@ async fn paint(
     let preset = PRESETS.iter().find(|(name, _)| *name == quality).map(|(_, preset)| *preset);
     let preset = preset.ok_or_else(|| Error::new("Choose a quality of the list."))?;
     let first = seed_of(&seed, &ctx)?;
+    let sampler = SAMPLERS.iter().find(|(name, _)| *name == sampler).and_then(|(_, kind)| *kind);
+    let start = start.map(|picture| Start { picture, strength, mask });
+    // The distilled network has steps of its own.
+    let (steps, guidance) = if model == KNOWN[1].name { KNOWN[1].usual } else { (steps, guidance) };
+    let settings = Settings { model: model.clone(), steps, guidance, negative, sampler, size: sides(&size), start };
     let (mut pictures, mut steps_seen) = (Vec::new(), Vec::new());
     for number in 0..u64::from(images.max(1)) {
         let seed = first.wrapping_add(number);
-        let picture = if MODELS[..2].contains(&model.as_str()) {
-            let show = |now: &Picture, seen: &[Picture]| ctx.partial((now.clone(), pictures.clone(), seen.to_vec()));
-            let strip = Strip { ctx: &ctx, show: &show, seen: RefCell::default() };
-            let few = model == MODELS[1];
-            let settings = if few { Settings::FEW } else { Settings { steps, guidance, few } };
-            let picture = network::picture(prompt.clone(), settings, seed, &ctx, &strip).await?;
-            steps_seen = strip.with_last(picture.clone());
-            picture
-        } else {
+        let picture = if GENERATORS.contains(&model.as_str()) {
             let engine = ctx.engine().await?;
             let request = Request { prompt: prompt.clone(), width, height, seed, preset };
             let picture = match model.as_str() {
@@ -118,10 +169,22 @@ async fn paint(
                 _ => scene::generate(&request, &*engine, &ctx, &ctx).await?,
             };
             with_facts(picture, &request, &model)
+        } else {
+            let show = |now: &Picture, seen: &[Picture]| ctx.partial((now.clone(), pictures.clone(), seen.to_vec()));
+            let strip = Strip { ctx: &ctx, show: &show, seen: RefCell::default() };
+            let picture = network::picture(prompt.clone(), settings.clone(), seed, &ctx, &strip).await?;
+            steps_seen = strip.with_last(picture.clone());
+            picture
         };
         pictures.push(picture.clone());
         ctx.partial((picture, pictures.clone(), steps_seen.clone()))?;
     }
     let last = pictures.last().cloned().ok_or_else(|| Error::new("No picture was asked for."))?;
     Ok((last, pictures, steps_seen))
+}
+
+/// Width and height of a choice; none for the model's own.
+fn sides(size: &str) -> Option<[u32; 2]> {
+    let (width, height) = size.split_once(" × ")?;
+    Some([width.parse().ok()?, height.parse().ok()?])
 }

@@ -78,6 +78,8 @@ pub struct Cost {
     pub weight_bytes: u64,
     /// Bytes of all tensors' slots.
     pub tensor_bytes: u64,
+    /// Bytes of the largest of these slots.
+    pub largest_bytes: u64,
     /// Bytes that the dispatches read and write, each tensor once a dispatch.
     pub moved_bytes: u64,
 }
@@ -101,6 +103,7 @@ impl Cost {
             pipelines: kernels.len(),
             weight_bytes: graph.weights.iter().map(Spec::count).sum::<usize>() as u64 * 4,
             tensor_bytes: layout.sizes.iter().sum::<usize>() as u64 * 4,
+            largest_bytes: layout.sizes.iter().max().map_or(0, |&floats| floats as u64 * 4),
             moved_bytes: graph.steps.iter().flat_map(|step| &step.bind).map(floats).sum::<usize>() as u64 * 4,
         }
     }

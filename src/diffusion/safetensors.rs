@@ -19,6 +19,8 @@ use crate::value::{Error, SortedMap};
 
 /// The most that a header may have.
 const MOST_HEADER: u64 = 32 << 20;
+/// From so many bytes on the fp16 variant is the better file, where there is one.
+const LARGE: u64 = 256 << 20;
 /// The most dimensions that a tensor may have.
 const MOST_DIMENSIONS: usize = 8;
 
@@ -100,7 +102,7 @@ pub struct Tensors {
 }
 
 impl Tensors {
-    /// Opens `folder/stem.safetensors`, or its fp16 variant, or the shards that `folder/stem.safetensors.index.json`
+    /// Opens `folder/stem.safetensors`, or (where it is large, or there is none) its fp16 variant, or the shards that `folder/stem.safetensors.index.json`
     /// names.
     ///
     /// # Errors
@@ -122,10 +124,14 @@ impl Tensors {
     /// ```
     pub async fn open(files: &dyn Files, folder: &str, stem: &str) -> Result<Self, Error> {
         let path = |ending: &str| [folder, if folder.is_empty() { "" } else { "/" }, stem, ending].concat();
-        for name in [path(".safetensors"), path(".fp16.safetensors")] {
-            if files.size(&name).await?.is_some() {
-                return Self::open_file(files, &name).await;
-            }
+        let (whole, halves) = (path(".safetensors"), path(".fp16.safetensors"));
+        let size = files.size(&whole).await?;
+        // Of a large file the variant is half the download, and a GPU keeps halves where it can.
+        if size.is_none_or(|size| size > LARGE) && files.size(&halves).await?.is_some() {
+            return Self::open_file(files, &halves).await;
+        }
+        if size.is_some() {
+            return Self::open_file(files, &whole).await;
         }
         let index = path(".safetensors.index.json");
         if files.size(&index).await?.is_none() {

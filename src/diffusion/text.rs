@@ -7,8 +7,9 @@ use super::emphasis;
 use super::lora::Merge;
 use super::plan::Plan;
 use super::safetensors::Tensors;
+use super::stage::Stage;
 use super::tokenizer::Tokenizer;
-use super::weights::{Meter, Spec, Weight, load};
+use super::weights::Weight;
 use crate::kernels::{Control, Engine, Recording};
 use crate::ports::Files;
 use crate::value::Error;
@@ -20,8 +21,7 @@ const MOST_CHUNKS: usize = 8;
 pub(super) struct Encoder {
     pub(super) clip: Clip,
     tokenizer: Tokenizer,
-    tensors: Tensors,
-    weights: Vec<Weight>,
+    pub(super) stage: Stage,
     /// Whether it is one of two: then the state before the last layer counts, and the projected text.
     of_two: bool,
 }
@@ -61,7 +61,8 @@ impl Encoder {
             Rc::clone(lora).merge(folder, &mut tensors).await?;
         }
         let tokenizer = Tokenizer::read(files, tokenizer).await?;
-        Ok(Self { clip, tokenizer, tensors, weights: Vec::new(), of_two })
+        let stage = Stage::new(clip.graph(1, 2)?.weights, tensors);
+        Ok(Self { clip, tokenizer, stage, of_two })
     }
 
     /// Tokens of a prompt: what tokenizer and encoder both allow.
@@ -69,28 +70,9 @@ impl Encoder {
         self.tokenizer.most().clamp(2, self.clip.tokens.max(2))
     }
 
-    pub(super) fn specs(&self) -> Result<Vec<Spec>, Error> {
-        Ok(self.clip.graph(1, 2)?.weights)
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.tensors.bytes()
-    }
-
-    pub(super) async fn load(
-        &mut self,
-        files: &dyn Files,
-        engine: &dyn Engine,
-        control: &dyn Control,
-        meter: &mut Meter<'_>,
-    ) -> Result<(), Error> {
-        self.weights = load(&self.specs()?, &self.tensors, files, engine, control, meter).await?;
-        Ok(())
-    }
-
     /// The network for so many texts, on the engine.
-    pub(super) fn plan(&self, texts: usize, engine: &dyn Engine) -> Result<Plan, Error> {
-        Plan::new(&self.clip.graph(texts, self.tokens())?, engine, &self.weights, false)
+    pub(super) fn plan(&self, texts: usize, weights: &[Weight], engine: &dyn Engine) -> Result<Plan, Error> {
+        Plan::new(&self.clip.graph(texts, self.tokens())?, engine, weights, false)
     }
 
     /// The prompts' tokens; with `emphasis`, brackets weigh and a long prompt becomes several chunks (at least `least`).
@@ -136,7 +118,7 @@ impl Encoder {
         control: &dyn Control,
     ) -> Result<States, Error> {
         let tokens = self.tokens();
-        let rows = self.clip.embed(&marked.ids, tokens, &self.tensors, files).await?;
+        let rows = self.clip.embed(&marked.ids, tokens, &self.stage.tensors, files).await?;
         let mut recording = Recording::new();
         plan.write(&mut recording, 0, &rows)?;
         engine.run(&recording, control).await?;
@@ -147,14 +129,14 @@ impl Encoder {
         }
         // Outputs: the last state behind the norm, then each layer's input, then the last layer's output.
         let states = self.weigh(plan.read(engine, self.clip.layers()).await?, marked);
-        let Some(tensor) = self.tensors.get("text_projection.weight") else {
+        let Some(tensor) = self.stage.tensors.get("text_projection.weight") else {
             return Ok(States { states, projected: Vec::new() });
         };
         let (size, channels) = (self.clip.projection, self.clip.channels);
         if tensor.shape != [size, channels] {
             return Err(Error::new("The text encoder's text_projection is not of its configured size."));
         }
-        let matrix = self.tensors.read_part(files, tensor, 0, tensor.count()).await?;
+        let matrix = self.stage.tensors.read_part(files, tensor, 0, tensor.count()).await?;
         let last = plan.read(engine, 0).await?;
         let mut projected = Vec::new();
         // Of a prompt of several chunks the first one counts.

@@ -75,7 +75,7 @@ pub struct Weight {
 }
 
 /// Other names under which checkpoints have the same tensor.
-fn find<'a>(tensors: &'a Tensors, name: &str) -> Option<&'a Tensor> {
+pub(super) fn find<'a>(tensors: &'a Tensors, name: &str) -> Option<&'a Tensor> {
     tensors
         .get(name)
         .or_else(|| {

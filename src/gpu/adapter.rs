@@ -47,8 +47,10 @@ pub async fn probe() -> Result<Probe, NoGpu> {
     let name = [named, found.name].into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "WebGPU adapter".into());
     let lower = name.to_ascii_lowercase();
     let software = found.device_type == wgpu::DeviceType::Cpu || SOFTWARE.iter().any(|known| lower.contains(known));
-    let tier = tier(adapter.features(), &adapter.limits());
-    let info = EngineInfo { kind: EngineKind::Gpu, name, software, tier: tier.into(), note: String::new() };
+    let limits = adapter.limits();
+    let tier = tier(adapter.features(), &limits).to_owned();
+    let largest_buffer = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
+    let info = EngineInfo { kind: EngineKind::Gpu, name, software, tier, largest_buffer, note: String::new() };
     Ok(Probe { adapter, info })
 }
 

@@ -53,6 +53,7 @@ impl CpuEngine {
                 name: "CPU".into(),
                 software: true,
                 tier: tier.into(),
+                largest_buffer: MOST_WORDS as u64 * 4,
                 note: note.into(),
             },
             memory: Memory::default(),

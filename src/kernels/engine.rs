@@ -71,6 +71,8 @@ impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
         let kind = match error {
             EngineError::Lost(_) => ErrorKind::DeviceLost,
+            // What no limit forbids may be there another time.
+            EngineError::Memory { most: 0, .. } => ErrorKind::OutOfMemory,
             _ => ErrorKind::Message,
         };
         Self::of(kind, error.to_string())

@@ -111,6 +111,7 @@ fn to_js(outputs: Vec<Option<Value>>) -> JsValue {
         Some(Value::Bool(answer)) => answer.into(),
         Some(Value::Picture(picture)) => picture_value(&picture),
         Some(Value::Gallery(pictures)) => pictures.iter().map(picture_value).collect::<Array>().into(),
+        Some(Value::Choices(all, _)) => all.into_iter().map(JsValue::from).collect::<Array>().into(),
     };
     outputs.into_iter().map(value).collect::<Array>().into()
 }

@@ -16,7 +16,14 @@ pub(super) struct BrowserEngines;
 impl Engines for BrowserEngines {
     fn look(&self, _: EngineChoice) -> LocalBoxFuture<'static, EngineInfo> {
         let none = String::new;
-        let info = EngineInfo { kind: EngineKind::Cpu, name: none(), software: false, tier: none(), note: none() };
+        let info = EngineInfo {
+            kind: EngineKind::Cpu,
+            name: none(),
+            software: false,
+            tier: none(),
+            largest_buffer: 0,
+            note: none(),
+        };
         std::future::ready(info).boxed_local()
     }
 

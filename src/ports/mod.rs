@@ -72,6 +72,9 @@ pub trait Store {
 
     /// Keeps `text` under `key`; where nothing can be kept (private mode), nothing happens and the app works on.
     fn set(&self, key: &str, text: &str);
+
+    /// Asks that nothing of this origin is removed when the machine runs short of room; it may be refused.
+    fn persist(&self) {}
 }
 
 /// One put into the log: all of it is written, or nothing.
@@ -149,6 +152,27 @@ pub trait Files {
 
     /// These bytes of a file, all of them.
     fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, Error>>;
+
+    /// What is kept of these files on this machine, beside where they come from: nothing unless said.
+    fn kept(&self) -> LocalBoxFuture<'_, Result<Kept, Error>> {
+        Box::pin(std::future::ready(Ok(Kept::default())))
+    }
+
+    /// Removes what is kept of them.
+    fn forget(&self) -> LocalBoxFuture<'_, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// What is kept of some files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Bytes of these files.
+    pub bytes: u64,
+    /// Bytes of all that this page's origin keeps.
+    pub used: u64,
+    /// Bytes that it may keep in all; none where that is not told.
+    pub room: Option<u64>,
 }
 
 /// Who watches a long computation: a running job's context, or a test.

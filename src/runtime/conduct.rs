@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -29,6 +30,8 @@ pub(super) const HISTORY: usize = 200;
 /// A component as the page has it.
 pub(super) struct Slot {
     pub(super) value: Value,
+    /// What a handler gave a Dropdown to choose from, instead of what it was built with.
+    pub(super) choices: Option<Arc<[String]>>,
     pub(super) version: u64,
     pub(super) error: Option<String>,
     /// The jobs that will write it and have not ended.
@@ -251,6 +254,7 @@ impl State {
     ) -> Self {
         let slot = |value: &Value| Slot {
             value: value.clone(),
+            choices: None,
             version: 0,
             error: None,
             active: SortedSet::default(),

@@ -292,6 +292,19 @@ impl State {
             return;
         }
         slot.error = None;
+        let value = match value {
+            Value::Choices(all, chosen) => {
+                let stands = |choice: &String| all.contains(choice);
+                let before = match &slot.value {
+                    Value::Text(before) if stands(before) => Some(before.clone()),
+                    _ => all.first().cloned(),
+                };
+                let chosen = Some(chosen).filter(stands).or(before);
+                slot.choices = Some(all.into());
+                chosen.map_or(Value::Null, Value::Text)
+            }
+            value => value,
+        };
         if slot.value != value {
             slot.value = value;
             slot.version += 1;

@@ -32,6 +32,7 @@ impl State {
             }
             Ok(ToPage::Panicked { blamed, message }) => self.worker_panicked(worker, blamed, &message),
             Ok(ToPage::Remember { key, text }) => self.remember(&key, &text),
+            Ok(ToPage::Persist) => self.ports.store.persist(),
             Err(malformed) => self.worker_broke(worker, &malformed.to_string()),
         }
     }

@@ -32,7 +32,8 @@ impl State {
             self.active_status(job)
         };
         let status = of_active().or_else(|| slot.last.clone()).and_then(|status| self.as_shown(status));
-        ComponentView { value: slot.value.clone(), version: slot.version, error: slot.error.clone(), status }
+        let (value, choices) = (slot.value.clone(), slot.choices.clone());
+        ComponentView { value, choices, version: slot.version, error: slot.error.clone(), status }
     }
 
     /// As much of a status as the job's listener wants to be shown. Failures always are.

@@ -190,11 +190,14 @@ impl Runtime {
         if inputs.len() != spec.inputs.len() {
             return Err(format!("{name} takes {} inputs, and {} were given.", spec.inputs.len(), inputs.len()));
         }
-        for (component, value) in spec.inputs.iter().filter_map(|id| self.app.component(*id)).zip(&inputs) {
+        let components = spec.inputs.iter().filter_map(|id| Some((*id, self.app.component(*id)?)));
+        for ((id, component), value) in components.zip(&inputs) {
             if !component.holds(value) {
                 return Err(format!("{} does not hold {}.", component.label, value.kind()));
             }
-            component.accept(value).map_err(|why| format!("{}: {why}", component.label))?;
+            let choices = self.state.borrow().slots.get(id.0 as usize).and_then(|slot| slot.choices.clone());
+            let accepted = component.accept_among(value, choices.as_deref());
+            accepted.map_err(|why| format!("{}: {why}", component.label))?;
         }
         self.submit(ListenerId(place), inputs, watcher);
         Ok(())

@@ -1,5 +1,6 @@
 //! What the page draws: plain data, made anew when something changed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{ComponentId, JobId, ListenerId};
@@ -11,6 +12,8 @@ use crate::value::{EngineInfo, NoteLevel, Picture, Value};
 pub struct ComponentView {
     /// What it holds.
     pub value: Value,
+    /// What a handler gave a Dropdown to choose from; none: what it was built with.
+    pub choices: Option<Arc<[String]>>,
     /// Rises with every change of the value that the page made by itself (a result, a partial result), so that a
     /// view need not compare pictures, and does not write back what the visitor is typing.
     pub version: u64,

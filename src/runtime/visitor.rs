@@ -125,7 +125,7 @@ impl State {
             let (Some(component), Some(slot)) = (app.component(input), self.slots.get_mut(input.0 as usize)) else {
                 continue;
             };
-            let refusal = component.accept(&slot.value).err();
+            let refusal = component.accept_among(&slot.value, slot.choices.as_deref()).err();
             accepted &= refusal.is_none();
             if slot.error != refusal {
                 slot.error = refusal;

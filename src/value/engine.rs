@@ -20,6 +20,8 @@ pub struct EngineInfo {
     pub software: bool,
     /// The capability tier: "f32", "packed-f16", "shader-f16"; "simd128" or "scalar" on the CPU.
     pub tier: String,
+    /// Bytes that one buffer can have.
+    pub largest_buffer: u64,
     /// Why the CPU engine stands in, in one line for the visitor; empty where the GPU computes.
     pub note: String,
 }

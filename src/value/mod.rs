@@ -41,6 +41,8 @@ pub enum Value {
     Picture(Picture),
     /// A Gallery's pictures, first to last.
     Gallery(Vec<Picture>),
+    /// New choices for a Dropdown, and the one that it stands at.
+    Choices(Vec<String>, String),
 }
 
 impl Value {
@@ -58,6 +60,7 @@ impl Value {
             Self::Bool(_) => "a yes or no",
             Self::Picture(_) => "a picture",
             Self::Gallery(_) => "pictures",
+            Self::Choices(..) => "choices",
         }
     }
 }

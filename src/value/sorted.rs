@@ -2,7 +2,7 @@
 //! compiled anew for each pair of types, 4 kB a time).
 
 use std::borrow::Borrow;
-use std::collections::VecDeque;
+use std::cmp::Ordering;
 
 /// A map in the order of its keys. Adding the greatest key and removing the least are fast whatever the size, which is
 /// how ids come and go; elsewhere entries are moved.
@@ -17,32 +17,49 @@ use std::collections::VecDeque;
 /// assert_eq!(map.remove(&1), Some("one"));
 /// assert_eq!(map.get(&1), None);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SortedMap<K, V>(VecDeque<(K, V)>);
+#[derive(Clone, Debug)]
+pub struct SortedMap<K, V> {
+    // Behind `first` every place is taken; those before it were removed from the front. std's ring has the same speed, at
+    // twice the code for each pair of types.
+    places: Vec<Option<(K, V)>>,
+    first: usize,
+}
 
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {
-        Self(VecDeque::new())
+        Self { places: Vec::new(), first: 0 }
     }
 }
+
+impl<K: PartialEq, V: PartialEq> PartialEq for SortedMap<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<K: Eq, V: Eq> Eq for SortedMap<K, V> {}
 
 impl<K: Ord, V> SortedMap<K, V> {
     fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
         K: Borrow<Q>,
     {
-        if self.0.back().is_some_and(|(last, _)| last.borrow() < key) {
-            return Err(self.0.len());
+        let to_key = |place: &Option<(K, V)>| match place {
+            Some((other, _)) => other.borrow().cmp(key),
+            None => Ordering::Less,
+        };
+        match self.places.last() {
+            Some(last) if to_key(last).is_ge() => self.places.binary_search_by(to_key),
+            _ => Err(self.places.len()),
         }
-        self.0.binary_search_by(|(other, _)| other.borrow().cmp(key))
     }
 
     /// Puts a value under a key; gives the one that was there.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.find(&key) {
-            Ok(place) => self.0.get_mut(place).map(|(_, old)| std::mem::replace(old, value)),
+            Ok(place) => self.at(place).map(|old| std::mem::replace(old, value)),
             Err(place) => {
-                self.0.insert(place, (key, value));
+                self.places.insert(place, Some((key, value)));
                 None
             }
         }
@@ -54,7 +71,21 @@ impl<K: Ord, V> SortedMap<K, V> {
         K: Borrow<Q>,
     {
         let place = self.find(key).ok()?;
-        self.0.remove(place).map(|(_, value)| value)
+        let entry = self.places.get_mut(place)?.take();
+        if place - self.first < self.places.len() - place {
+            // The nearer end moves up.
+            for place in (self.first..place).rev() {
+                self.places.swap(place, place + 1);
+            }
+            self.first += 1;
+            if self.first * 2 > self.places.len() {
+                self.places.drain(..self.first);
+                self.first = 0;
+            }
+        } else {
+            self.places.remove(place);
+        }
+        entry.map(|(_, value)| value)
     }
 
     /// What is under a key.
@@ -63,7 +94,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         K: Borrow<Q>,
     {
         let place = self.find(key).ok()?;
-        self.0.get(place).map(|(_, value)| value)
+        self.places.get(place)?.as_ref().map(|(_, value)| value)
     }
 
     /// What is under a key, to be changed.
@@ -72,7 +103,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         K: Borrow<Q>,
     {
         let place = self.find(key).ok()?;
-        self.0.get_mut(place).map(|(_, value)| value)
+        self.at(place)
     }
 
     /// Whether there is anything under a key.
@@ -88,59 +119,64 @@ impl<K: Ord, V> SortedMap<K, V> {
         let place = match self.find(&key) {
             Ok(place) => place,
             Err(place) => {
-                self.0.insert(place, (key, make()));
+                self.places.insert(place, None);
                 place
             }
         };
-        &mut self.0[place].1
+        &mut self.places[place].get_or_insert_with(|| (key, make())).1
     }
 }
 
 impl<K, V> SortedMap<K, V> {
+    fn at(&mut self, place: usize) -> Option<&mut V> {
+        self.places.get_mut(place)?.as_mut().map(|(_, value)| value)
+    }
+
     /// All entries in the order of their keys.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.0.iter().map(|(key, value)| (key, value))
+        self.places.iter().flatten().map(|(key, value)| (key, value))
     }
 
     /// All keys in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
-        self.0.iter().map(|(key, _)| key)
+        self.iter().map(|(key, _)| key)
     }
 
     /// All values in the order of their keys.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
-        self.0.iter().map(|(_, value)| value)
+        self.iter().map(|(_, value)| value)
     }
 
     /// All values in the order of their keys, to be changed.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> {
-        self.0.iter_mut().map(|(_, value)| value)
+        self.places.iter_mut().flatten().map(|(_, value)| value)
     }
 
     /// Keeps the entries for which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        self.0.retain_mut(|(key, value)| keep(key, value));
+        self.places.retain_mut(|place| place.as_mut().is_some_and(|(key, value)| keep(key, value)));
+        self.first = 0;
     }
 
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.places.len() - self.first
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 }
 
 impl<K, V> IntoIterator for SortedMap<K, V> {
     type Item = (K, V);
-    type IntoIter = std::collections::vec_deque::IntoIter<(K, V)>;
+    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Option<(K, V)>>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.places.into_iter().flatten()
     }
 }
 
@@ -241,7 +277,7 @@ impl<K: Ord> FromIterator<K> for SortedSet<K> {
 
 impl<K> IntoIterator for SortedSet<K> {
     type Item = K;
-    type IntoIter = std::iter::Map<std::collections::vec_deque::IntoIter<(K, ())>, fn((K, ())) -> K>;
+    type IntoIter = std::iter::Map<std::iter::Flatten<std::vec::IntoIter<Option<(K, ())>>>, fn((K, ())) -> K>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter().map(|(key, ())| key)

@@ -143,4 +143,8 @@ impl Job for BatchJob {
     fn remember(&self, key: &str, text: String) {
         self.first.remember(key, text);
     }
+
+    fn persist(&self) {
+        self.first.persist();
+    }
 }

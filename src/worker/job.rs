@@ -158,4 +158,8 @@ impl Job for WorkerJob {
         self.inner.memory.borrow_mut().insert(key.to_owned(), text.clone());
         self.inner.tell(&ToPage::Remember { key: key.to_owned(), text });
     }
+
+    fn persist(&self) {
+        self.inner.tell(&ToPage::Persist);
+    }
 }

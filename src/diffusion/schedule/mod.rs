@@ -185,6 +185,12 @@ impl Sampler {
                     return Err(config.refuse("_class_name", &known.join(", ")));
                 }
             };
+        // Noise that is mixed in along a straight line is nothing that the others' sums take away.
+        if (kind == Kind::Flow) != (named == Some(CLASSES[6].0)) {
+            return Err(Error::new(
+                "This model was not made for that sampler: flow matching has its own. Choose the model's own sampler.",
+            ));
+        }
         config.known(KNOWN)?;
         config.neutral(&[("lambda_min_clipped", f64::NEG_INFINITY)])?;
         // It is about noise that none of these samplers adds, unless the network learned it.

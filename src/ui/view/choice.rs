@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast as _;
 
 use super::Page;
 use super::component::{control, control_id, under};
-use super::el::{El, el, target};
+use super::el::{El, el, set, target};
 use super::number::number_text;
 use crate::blocks::{ComponentSpec, Event, Range};
 use crate::ids::ComponentId;
@@ -31,11 +31,14 @@ pub(super) fn checkbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> Any
 
 pub(super) fn dropdown(page: Page, id: ComponentId, spec: &ComponentSpec, choices: &[String]) -> El {
     let view = page.component(id);
-    let options = choices.iter().map(|choice| el("option", "").attr("value", choice).text(choice).into());
+    let built = choices.to_vec();
+    let choices = Memo::new(move |_| view.with(|view| view.choices.as_ref().map_or(built.clone(), |all| all.to_vec())));
     control("select", "input", page, id, spec)
         .flag("disabled", spec.interactive == Some(false))
-        .children(options)
+        .live(move |select| choices.with(|choices| offer(select, choices)))
         .live(move |select| {
+            // Other options unset what is chosen.
+            choices.with(|_| ());
             let chosen = view.with(|view| match &view.value {
                 Value::Text(choice) => choice.clone(),
                 _ => String::new(),
@@ -47,6 +50,19 @@ pub(super) fn dropdown(page: Page, id: ComponentId, spec: &ComponentSpec, choice
                 page.set(id, Value::Text(select.value()));
             }
         })
+}
+
+/// Makes these the options of a select.
+fn offer(select: &web_sys::Element, choices: &[String]) {
+    select.set_text_content(None);
+    for choice in choices {
+        if let Ok(option) = document().create_element("option") {
+            set(&option, "value", Some(choice));
+            option.set_text_content(Some(choice));
+            // A select takes options.
+            let _ = select.append_child(&option);
+        }
+    }
 }
 
 pub(super) fn slider(page: Page, id: ComponentId, spec: &ComponentSpec, range: &Range) -> El {

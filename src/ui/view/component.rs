@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::el::{El, el, nothing, set};
 use super::{Page, button, choice, markdown, number, textbox};
 #[cfg(feature = "pictures")]
-use super::{gallery, image};
+use super::{folder, gallery, image};
 use crate::blocks::{ComponentSpec, Kind};
 use crate::ids::ComponentId;
 use crate::runtime::view::{Phase, Status};
@@ -15,14 +15,16 @@ pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
     let Some(spec) = app.component(id).filter(|spec| spec.visible) else { return nothing() };
     match &spec.kind {
         Kind::Button { variant } => button::button(page, id, spec, *variant),
-        Kind::Markdown => markdown::markdown(page, id),
+        Kind::Markdown => markdown::markdown(page, id, spec),
         #[cfg(feature = "pictures")]
         Kind::Image => image::image(page, id, spec),
         #[cfg(feature = "pictures")]
         Kind::Gallery { columns } => gallery::gallery(page, id, spec, *columns),
+        #[cfg(feature = "pictures")]
+        Kind::Folder => framed(page, id, spec, folder::folder(page, id, spec)),
         // Refused when the app was built.
         #[cfg(not(feature = "pictures"))]
-        Kind::Image | Kind::Gallery { .. } => nothing(),
+        Kind::Image | Kind::Gallery { .. } | Kind::Folder => nothing(),
         Kind::Checkbox => choice::checkbox(page, id, spec),
         Kind::Dropdown { choices } => framed(page, id, spec, choice::dropdown(page, id, spec, choices)),
         Kind::Slider(range) => framed(page, id, spec, choice::slider(page, id, spec, range)),

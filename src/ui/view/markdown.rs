@@ -1,12 +1,14 @@
 use leptos::prelude::*;
 
 use super::Page;
-use super::el::{each, el, text};
+use super::component::status;
+use super::el::{each, el, nothing, text};
+use crate::blocks::ComponentSpec;
 use crate::ids::ComponentId;
 use crate::ui::model::markdown::{Markup, parse};
 use crate::value::Value;
 
-pub(super) fn markdown(page: Page, id: ComponentId) -> AnyView {
+pub(super) fn markdown(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     let view = page.component(id);
     let source = move || match view.with_untracked(|view| view.value.clone()) {
         Value::Text(text) => text,
@@ -16,7 +18,9 @@ pub(super) fn markdown(page: Page, id: ComponentId) -> AnyView {
     let version = page.version(id);
     let current = Memo::new(move |_| vec![version.get()]);
     let rendered = each(current, move |_| el("div", "markdown-body").children(nodes(parse(&source()))).into());
-    el("div", "markdown").child(rendered).into()
+    // A text that stays has no jobs to tell of.
+    let told = if spec.interactive == Some(false) { status(page, id, spec) } else { nothing() };
+    el("div", "markdown").child(rendered).child(told).into()
 }
 
 fn nodes(nodes: Vec<Markup>) -> impl Iterator<Item = AnyView> {

@@ -7,6 +7,8 @@ mod choice;
 mod component;
 mod el;
 #[cfg(feature = "pictures")]
+mod folder;
+#[cfg(feature = "pictures")]
 mod gallery;
 #[cfg(feature = "pictures")]
 mod image;

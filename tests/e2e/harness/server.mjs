@@ -24,9 +24,10 @@ const damage = () => new Transform({
   },
 });
 
-/** `damaged` may be set to a RegExp of paths that arrive with turned bits.
- * @returns {Promise<{ url: string, requests: string[], damaged?: RegExp, close(): Promise<void> }>} */
-export async function serve(folder, { subPath = "/some/where/", ranges = true } = {}) {
+/** `damaged` may be set to a RegExp of paths that arrive with turned bits, `gate` to a promise that ranges wait for.
+ * `beside` are more folders by their path below the sub-path.
+ * @returns {Promise<{ url: string, requests: string[], damaged?: RegExp, gate?: Promise<void>, close(): Promise<void> }>} */
+export async function serve(folder, { subPath = "/some/where/", ranges = true, beside = {} } = {}) {
   const root = resolve(folder);
   const requests = [];
   const through = (path) => (served.damaged?.test(path) ? damage() : new PassThrough());
@@ -34,7 +35,8 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true } 
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     requests.push(path);
     const inside = path.startsWith(subPath) ? path.slice(subPath.length) || "index.html" : undefined;
-    const file = inside === undefined ? undefined : join(root, normalize(`/${inside}`));
+    const [mount, there] = Object.entries(beside).find(([mount]) => inside?.startsWith(`${mount}/`)) ?? ["", root];
+    const file = inside === undefined ? undefined : join(resolve(there), normalize(`/${inside.slice(mount.length)}`));
     const found = file && (await stat(file).catch(() => undefined));
     if (!found?.isFile()) {
       response.writeHead(404).end("not found");
@@ -43,6 +45,7 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true } 
     const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream" };
     const asked = ranges && /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
     if (asked) {
+      await served.gate;
       const [start, end] = [Number(asked[1]), Math.min(Number(asked[2]), found.size - 1)];
       headers["content-range"] = `bytes ${start}-${end}/${found.size}`;
       response.writeHead(206, { ...headers, "content-length": end - start + 1 });

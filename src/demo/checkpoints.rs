@@ -1,0 +1,139 @@
+//! Which checkpoints the page knows: our own, well-known ones, and those that a visitor adds.
+
+use std::cell::RefCell;
+
+use gradus::models::Model;
+use gradus::prelude::*;
+
+/// A checkpoint that the page knows by itself.
+pub struct Known {
+    pub name: &'static str,
+    /// A folder beside the page, or of a host that allows other pages to read it.
+    pub address: &'static str,
+    /// What it is, and whose terms it comes under.
+    pub about: &'static str,
+    /// The steps and the guidance that it was made for.
+    pub usual: (u32, f32),
+}
+
+/// Our own first. The others' sizes and terms are as their authors state them.
+pub const KNOWN: [Known; 6] = [
+    Known {
+        name: "network",
+        address: "models/scenes",
+        about: "Our own: simple things in simple places, 128 × 128, 13 MB. MIT or Apache 2.0, as Gradus.",
+        usual: (8, 2.5),
+    },
+    Known {
+        name: "network, 4 steps",
+        address: "models/scenes-few",
+        about: "Our own, distilled to 4 steps without guidance, 13 MB. MIT or Apache 2.0, as Gradus.",
+        usual: (4, 1.0),
+    },
+    Known {
+        name: "SD-Turbo",
+        address: "https://huggingface.co/stabilityai/sd-turbo/resolve/main",
+        about: "Stability AI: anything, 512 × 512 in 1 to 4 steps, about 2.6 GB. Stability AI Community License.",
+        usual: (1, 1.0),
+    },
+    Known {
+        name: "Stable Diffusion 1.5",
+        address: "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main",
+        about: "Runway and CompVis: anything, 512 × 512, about 2.1 GB. CreativeML OpenRAIL-M.",
+        usual: (25, 7.5),
+    },
+    Known {
+        name: "BK-SDM Small",
+        address: "https://huggingface.co/nota-ai/bk-sdm-small/resolve/main",
+        about: "Nota AI: Stable Diffusion 1.4 with fewer layers, 512 × 512, 0.5 billion numbers in its network. CreativeML \
+                OpenRAIL-M.",
+        usual: (25, 7.5),
+    },
+    Known {
+        name: "BK-SDM Tiny",
+        address: "https://huggingface.co/nota-ai/bk-sdm-tiny/resolve/main",
+        about: "Nota AI: the smallest of these, 512 × 512, 0.33 billion numbers in its network. CreativeML OpenRAIL-M.",
+        usual: (25, 7.5),
+    },
+];
+
+/// How many of [`KNOWN`] are our own: they are always in the Studio, and stay loaded.
+pub const OWN: usize = 2;
+
+/// Under which the names and addresses of those that were added are remembered.
+const ADDED: &str = "models";
+
+thread_local! {
+    static OPENED: RefCell<Vec<Model>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The checkpoint at an address. Of those that are not our own only one stays loaded, as they are large.
+pub fn at(address: &str) -> Model {
+    let own = |address: &str| KNOWN[..OWN].iter().any(|known| known.address == address);
+    OPENED.with_borrow_mut(|opened| {
+        if !own(address) {
+            opened.iter().filter(|model| model.address() != address && !own(model.address())).for_each(Model::unload);
+        }
+        if let Some(model) = opened.iter().find(|model| model.address() == address) {
+            return model.clone();
+        }
+        let model = Model::at(address);
+        opened.push(model.clone());
+        model
+    })
+}
+
+/// The address that a visitor means: a model's page on a hub stands for its files.
+pub fn address(typed: &str) -> Result<String, Error> {
+    let typed = typed.trim().trim_end_matches('/');
+    if typed.is_empty() {
+        return Err(Error::new("Choose a model, type an address, or choose a folder."));
+    }
+    if typed.starts_with("https://huggingface.co/") && !typed.contains("/resolve/") {
+        return Ok([typed, "/resolve/main"].concat());
+    }
+    Ok(typed.to_owned())
+}
+
+/// What to call the checkpoint at an address.
+pub fn name(address: &str) -> String {
+    if let Some(known) = KNOWN.iter().find(|known| known.address == address) {
+        return known.name.to_owned();
+    }
+    let plain = address.trim_end_matches('/').trim_end_matches("/resolve/main");
+    plain.rsplit('/').next().unwrap_or(plain).replace("%20", " ")
+}
+
+/// Those that were added, by name and address.
+fn added(ctx: &Context) -> Vec<(String, String)> {
+    let text = ctx.recall(ADDED).unwrap_or_default();
+    text.lines().filter_map(|line| line.split_once('\t')).map(|(name, at)| (name.to_owned(), at.to_owned())).collect()
+}
+
+/// From now on it is in the Studio, or is not.
+pub fn keep(address: &str, kept: bool, ctx: &Context) {
+    let mut all = added(ctx);
+    all.retain(|(_, known)| known != address);
+    if kept && !KNOWN[..OWN].iter().any(|known| known.address == address) {
+        all.push((name(address), address.to_owned()));
+    }
+    let lines: Vec<String> = all.into_iter().map(|(name, address)| [name, address].join("\t")).collect();
+    ctx.remember(ADDED, lines.join("\n"));
+}
+
+/// The names of all that the Studio offers.
+pub fn names(ctx: &Context) -> Vec<String> {
+    let own = KNOWN[..OWN].iter().map(|known| known.name.to_owned());
+    own.chain(added(ctx).into_iter().map(|(name, _)| name)).collect()
+}
+
+/// The address of one that the Studio offers.
+pub fn address_of(name: &str, ctx: &Context) -> Option<String> {
+    let known = KNOWN[..OWN].iter().find(|known| known.name == name).map(|known| known.address.to_owned());
+    known.or_else(|| added(ctx).into_iter().find(|(known, _)| known == name).map(|(_, address)| address))
+}
+
+/// The steps and the guidance that a checkpoint was made for, where that is known.
+pub fn usual(name: &str) -> Option<(u32, f32)> {
+    KNOWN.iter().find(|known| known.name == name).map(|known| known.usual)
+}

@@ -1,0 +1,129 @@
+//! What checkpoints there are, what they take, and what is kept of them.
+
+use gradus::blocks::Handle;
+use gradus::diffusion::Report;
+use gradus::ports::Kept;
+use gradus::prelude::*;
+use gradus::value::{EngineInfo, EngineKind, decimal};
+
+use super::checkpoints::{self, KNOWN};
+use super::studio;
+
+pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
+    ui.add(Markdown::new(
+        "A model is a checkpoint in the layout of Hugging Face's diffusers. Look at what it takes **before** you fetch it; \
+         what was fetched is kept on this machine, works without a network, and can be deleted. Your prompts and pictures \
+         never leave the page.",
+    ));
+    let model = ui.add(Dropdown::of(KNOWN.map(|known| known.name)).label("Known models"));
+    let about = ui.add(Markdown::new(KNOWN[0].about));
+    let address = ui.add(
+        Textbox::new()
+            .label("Address")
+            .value(KNOWN[0].address)
+            .max_lines(1)
+            .max_length(500)
+            .required("Choose a model, type an address, or choose a folder.")
+            .info("A folder beside this page, or one of a host that lets other pages read it. A model's page on huggingface.co will do."),
+    );
+    let folder = ui.add(
+        Folder::new()
+            .label("Or a folder of this machine")
+            .info("Its files are copied into what the browser keeps for this page."),
+    );
+    let (look, fetch, pause, delete) = ui.row(|ui| {
+        (
+            ui.add(Button::new("What does it take?").variant(Variant::Primary)),
+            ui.add(Button::new("Download")),
+            ui.add(Button::new("Pause")),
+            ui.add(Button::new("Delete").variant(Variant::Stop)),
+        )
+    });
+    let told = ui.add(Markdown::new(""));
+    // One at a time: they read and write the same files.
+    let known = model.change(async |name: String| known(&name), model, (about, address)).queue(false);
+    known.success(report, address, told).concurrency_id("files");
+    let chosen = folder.change(async |address: String| address, folder, address).queue(false);
+    chosen.success(taken_in, address, (told, offered)).concurrency_id("files");
+    look.click(report, address, told).concurrency_id("files");
+    let fetching = fetch.click(download, address, (told, offered)).concurrency_id("files");
+    let paused = pause.click(async || (), (), ()).queue(false).cancels([fetching]);
+    paused.then(report, address, told).concurrency_id("files");
+    delete.click(remove, address, (told, offered)).concurrency_id("files");
+}
+
+fn known(name: &str) -> (String, String) {
+    let known = KNOWN.iter().find(|known| known.name == name).unwrap_or(&KNOWN[0]);
+    (known.about.to_owned(), known.address.to_owned())
+}
+
+async fn report(address: String, ctx: Context) -> Result<String, Error> {
+    let address = checkpoints::address(&address)?;
+    let (report, kept) = checkpoints::at(&address).report(&ctx).await?;
+    let engine = ctx.engine().await?;
+    Ok(words(&address, &report, kept, engine.info()))
+}
+
+async fn download(address: String, ctx: Context) -> Result<(String, Choices), Error> {
+    let address = checkpoints::address(&address)?;
+    checkpoints::at(&address).download(&ctx).await?;
+    taken_in(address, ctx).await
+}
+
+/// All of it is on this machine.
+async fn taken_in(address: String, ctx: Context) -> Result<(String, Choices), Error> {
+    let words = report(address.clone(), ctx.clone()).await?;
+    checkpoints::keep(&checkpoints::address(&address)?, true, &ctx);
+    ctx.success(format!("{} is in the Studio now.", checkpoints::name(&address)));
+    Ok((words, studio::choices(&ctx)))
+}
+
+async fn remove(address: String, ctx: Context) -> Result<(String, Choices), Error> {
+    let address = checkpoints::address(&address)?;
+    checkpoints::at(&address).delete(&ctx).await?;
+    checkpoints::keep(&address, false, &ctx);
+    Ok((format!("Nothing of {} is kept on this machine any more.", checkpoints::name(&address)), studio::choices(&ctx)))
+}
+
+/// The report, in Markdown.
+fn words(address: &str, report: &Report, kept: Kept, engine: &EngineInfo) -> String {
+    let needs = &report.needs;
+    let fits = match &report.fit {
+        Ok(()) => "fits this machine, as far as a page can tell.".to_owned(),
+        Err(why) => format!("does not fit: {why}"),
+    };
+    let place = match engine.kind {
+        EngineKind::Gpu => {
+            format!("{} ({}, buffers of up to {})", engine.name, engine.tier, size(engine.largest_buffer))
+        }
+        EngineKind::Cpu => "the processor".to_owned(),
+    };
+    let room = kept.room.map_or(String::new(), |room| [" of ", &size(room)].concat());
+    let mut text = format!(
+        "**{}** {fits}\n\n- Files: {}, of which {} are kept on this machine.\n- Weights: {} million numbers, {} on \
+         {place}. Where that is too much at once: {}.\n- A picture of {side} × {side}: {} \
+         beside the weights, {} billion operations a step with guidance.\n- All that this page keeps: {}{room}.\n",
+        checkpoints::name(address),
+        size(report.bytes()),
+        size(kept.bytes.min(report.bytes())),
+        decimal(needs.numbers as f64 / 1e6, 1),
+        size(needs.weight_bytes),
+        size(needs.stage_bytes),
+        size(needs.tensor_bytes),
+        decimal(needs.operations / 1e9, 1),
+        size(kept.used),
+        side = report.side,
+    );
+    text.push_str("\nIts files:\n\n");
+    for (path, bytes) in &report.files {
+        text.push_str(&format!("- `{path}`: {}\n", size(*bytes)));
+    }
+    text
+}
+
+/// Bytes in words.
+fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    let (unit, name) = [(1e9, "GB"), (1e6, "MB")].into_iter().find(|(unit, _)| bytes >= *unit).unwrap_or((1e3, "kB"));
+    [&decimal(bytes / unit, 1), " ", name].concat()
+}

@@ -1,0 +1,49 @@
+//! A chooser of folders. How its files are kept is in `folder.js`.
+
+use leptos::prelude::*;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+
+use super::Page;
+use super::component::{bar, control};
+use super::el::{El, el, target};
+use crate::blocks::ComponentSpec;
+use crate::ids::ComponentId;
+use crate::value::Value;
+
+#[wasm_bindgen(module = "/src/ui/view/folder.js")]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = takeIn)]
+    async fn take_in(files: &web_sys::FileList, tell: &js_sys::Function) -> Result<JsValue, JsValue>;
+}
+
+pub(super) fn folder(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+    let share: RwSignal<Option<f32>> = RwSignal::new(None);
+    let input = control("input", "file", page, id, spec)
+        .attr("type", "file")
+        .attr("webkitdirectory", "")
+        .flag("disabled", spec.interactive == Some(false))
+        .live_flag("disabled", move || share.get().is_some())
+        .on("change", move |event| {
+            let files = target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files());
+            if let Some(files) = files.filter(|files| files.length() > 0) {
+                spawn_local(take(page, id, files, share));
+            }
+        });
+    el("div", "folder").child(input).child(bar(move || share.get()).live_flag("hidden", move || share.get().is_none()))
+}
+
+async fn take(page: Page, id: ComponentId, files: web_sys::FileList, share: RwSignal<Option<f32>>) {
+    share.set(Some(0.0));
+    let tell = Closure::<dyn Fn(f64)>::new(move |done: f64| share.set(Some(done as f32)));
+    let taken = take_in(&files, tell.as_ref().unchecked_ref()).await;
+    share.set(None);
+    match taken.map(|address| address.as_string()) {
+        Ok(address) => page.set(id, Value::Text(address.unwrap_or_default())),
+        // Errors of `folder.js` are worded for the visitor.
+        Err(error) => {
+            let error: js_sys::Error = error.unchecked_into();
+            page.component(id).update(|view| view.error = Some(String::from(error.message())));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { start } from "./harness/app_page.mjs";
+
+const FLOW = fileURLToPath(new URL("../fixtures/diffusion/flow", import.meta.url));
+
+let app;
+before(async () => { app = await start("demo", { beside: { "checkpoints/flow": FLOW } }); });
+after(() => app.stop());
+
+async function models() {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Models").click();
+  const region = page.region("Models");
+  const ended = async (state) => (await page.snapshot()).jobs.filter((job) => job.lane === "files" && job.state === state).length;
+  return {
+    page, region,
+    address: (text) => region.getByLabel("Address", { exact: true }).fill(text),
+    press: async (button, state = "done") => {
+      const before = await ended(state);
+      await page.pressIn(region, button);
+      await page.ended("files", state, before + 1, 120_000);
+      await page.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      return region.textContent();
+    },
+    offered: async () => page.page.locator("select").evaluateAll((all) =>
+      [...all.find((select) => [...select.options].some(({ value }) => value === "scene")).options].map(({ value }) => value)),
+  };
+}
+
+/** Makes a picture in the Studio with a model that the tab Models brought. */
+async function paint(page, name) {
+  await page.tab("Studio").click();
+  const region = page.region("Studio");
+  await region.getByLabel("Model", { exact: true }).selectOption(name);
+  await region.getByLabel("Prompt", { exact: true }).fill("a red ball");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 1, 120_000);
+  return { picture: await page.picture(region.getByRole("figure", { name: "Result", exact: true })), region };
+}
+
+test("a model is looked at before it is fetched, fetched with a pause, painted with, and deleted", async () => {
+  const m = await models();
+  const before = app.server.requests.length;
+  const told = await m.press("What does it take?");
+  assert.match(told, /network fits this machine/);
+  assert.match(told, /Files: 13\.\d MB, of which [0-8](\.\d)? MB are kept/);
+  assert.match(told, /Weights: 1\d(\.\d)? million numbers/);
+  assert.match(told, /unet\/diffusion_pytorch_model\.safetensors: \d/);
+  const pieces = () => app.server.requests.slice(before).filter((path) => path.endsWith(".safetensors")).length;
+  const looked = pieces();
+
+  // A pause while a piece is on its way.
+  let open;
+  app.server.gate = new Promise((done) => { open = done; });
+  await m.page.pressIn(m.region, "Download");
+  await m.page.until((snapshot) => snapshot.lanes.find((lane) => lane.id === "files").running.length === 1);
+  const asked = app.server.requests.length;
+  const waiting = async () => { while (app.server.requests.length === asked) await new Promise(setImmediate); };
+  await waiting();
+  await m.page.pressIn(m.region, "Pause");
+  open();
+  app.server.gate = undefined;
+  await m.page.ended("files", "cancelled", 1);
+  await m.page.ended("files", "done", 2);
+  const paused = await m.region.textContent();
+  assert.match(paused, /of which \d+(\.\d)? MB are kept/);
+  assert.ok(!/Files: ([\d.]+ MB), of which \1 are kept/.test(paused), "a pause is not the end");
+
+  const whole = await m.press("Download");
+  assert.match(whole, /Files: ([\d.]+ MB), of which \1 are kept/);
+  assert.ok(pieces() > looked);
+  // For each file a HEAD; of the network, which has the only long one, three pieces of 4 MiB, each once.
+  const weights = app.server.requests.slice(before).filter((path) => path.endsWith("unet/diffusion_pytorch_model.safetensors"));
+  assert.equal(weights.length, 4, "what was kept is not fetched again");
+
+  await m.address("checkpoints/flow");
+  assert.match(await m.press("Download"), /flow fits this machine/);
+  assert.ok((await m.offered()).includes("flow"));
+  const { picture } = await paint(m.page, "flow");
+  assert.deepEqual([picture.width, picture.height], [64, 64]);
+  assert.ok(picture.colours > 50);
+
+  // It is still there when the page is opened again, and gone when it was deleted.
+  await m.page.page.reload();
+  await m.page.page.waitForFunction(() => [...document.querySelectorAll("option")].some(({ value }) => value === "flow"));
+  await m.page.tab("Models").click();
+  await m.address("checkpoints/flow");
+  assert.match(await m.press("Delete"), /Nothing of flow is kept/);
+  assert.ok(!(await m.offered()).includes("flow"));
+  assert.match(await m.press("What does it take?"), /flow fits/);
+  assert.deepEqual(m.page.errors, []);
+  await m.page.close();
+});
+
+test("a folder of the disk is taken in and painted with, without any network", async () => {
+  const m = await models();
+  await m.region.getByLabel("Or a folder of this machine").setInputFiles(FLOW);
+  await m.page.ended("files", "done", 1);
+  assert.match(await m.region.textContent(), /flow fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
+  const requests = app.server.requests.length;
+  const { picture } = await paint(m.page, "flow");
+  assert.deepEqual([picture.width, picture.height], [64, 64]);
+  assert.equal(app.server.requests.length, requests);
+  assert.deepEqual(m.page.errors, []);
+  await m.page.close();
+});
+
+test("what is no model is refused in words, at the report", async () => {
+  const m = await models();
+  await m.address("models/<img src=x onerror=alert(1)>");
+  const told = await m.press("What does it take?", "failed");
+  assert.match(told, /text_encoder\/config\.json/);
+  await m.address("   ");
+  await m.page.pressIn(m.region, "What does it take?");
+  await m.region.getByText("Choose a model, type an address, or choose a folder.").waitFor();
+  await m.page.close();
+});
+
+test("a picture is begun from another one, and only where the mask is white", async () => {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Studio").click();
+  const region = page.region("Studio");
+  const figure = region.getByRole("figure", { name: "Result", exact: true });
+  // White below, black above, as a PNG that the page makes itself.
+  const file = (top, bottom) => page.page.evaluate(([top, bottom]) => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 128, height: 128 });
+    const context = canvas.getContext("2d");
+    [[top, 0], [bottom, 64]].forEach(([colour, y]) => { context.fillStyle = colour; context.fillRect(0, y, 128, 64); });
+    return canvas.toDataURL("image/png").split(",")[1];
+  }, [top, bottom]);
+  const choose = async (label, base64) => region.getByLabel(`${label}: choose a file`).setInputFiles({ name: "x.png", mimeType: "image/png", buffer: Buffer.from(base64, "base64") });
+  await region.getByText("Begin from a picture").click();
+  await choose("Picture to begin from", await file("rgb(220, 40, 30)", "rgb(220, 40, 30)"));
+  await choose("Mask", await file("black", "white"));
+  await region.getByLabel("Strength").fill("1");
+  await region.getByLabel("Prompt", { exact: true }).fill("a blue sphere on grass by day");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 1, 120_000);
+  const made = await page.picture(figure);
+  assert.ok(made.top[0] > 150 && made.top[1] < 110, `what is black in the mask stays red: ${made.top}`);
+  assert.ok(made.bottom[1] > made.bottom[0] && made.bottom[1] > made.bottom[2], `what is white becomes grass: ${made.bottom}`);
+  const facts = await figure.textContent();
+  assert.match(facts, /Timetext \d+(\.\d+)? s, 8 steps \d+(\.\d+)? s/);
+
+  // A sampler that does not fit is refused with what to do.
+  await region.getByText("Settings of the network").click();
+  await region.getByLabel("Sampler").selectOption("DDIM");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "failed", 1, 120_000);
+  assert.match((await page.snapshot()).jobs.find((job) => job.state === "failed").error, /Choose the model's own sampler/);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
