@@ -26,7 +26,7 @@ async function studio(query = "", options = {}) {
       const done = (await page.snapshot()).jobs.filter((job) => job.lane === "studio" && job.state === "done").length;
       await page.pressIn(region, "Generate");
       await page.ended("studio", "done", done + 1, 120_000);
-      return page.picture(region);
+      return page.picture(region.getByRole("figure", { name: "Result", exact: true }));
     },
   };
 }
