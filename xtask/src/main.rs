@@ -31,6 +31,20 @@ fn after<'a>(words: &[&'a str], option: &str) -> Option<&'a str> {
     words.windows(2).find(|pair| pair[0] == option).map(|pair| pair[1])
 }
 
+/// A word that `serve` or `dist` would pass over, such as an example's name without its option.
+fn stray<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let (command, rest) = words.split_first()?;
+    let mut rest = rest.iter();
+    while let Some(&word) = rest.next().filter(|_| ["serve", "dist"].contains(command)) {
+        match word {
+            "--example" => drop(rest.next()),
+            "--release" if *command == "serve" => {}
+            _ => return Some(word),
+        }
+    }
+    None
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -39,6 +53,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let example = after(&words, "--example");
+    if let Some(word) = stray(&words) {
+        eprintln!("xtask: {word} is not understood here\n\n{HELP}");
+        return ExitCode::FAILURE;
+    }
     let result = match words.split_first() {
         Some((&"serve", rest)) => serve::serve(rest.contains(&"--release"), example),
         Some((&"dist", _)) => {
