@@ -461,3 +461,45 @@ fn a_report_tells_what_a_checkpoint_takes_before_it_is_read() {
         assert!(refused.message().contains("this graphics adapter allows 0 MiB"), "{refused}");
     });
 }
+
+#[test]
+fn what_a_pipeline_or_a_tokenizer_says_beside_is_refused_with_its_name() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let cases = [
+            (
+                "model_index.json",
+                "\"unet\": [",
+                "\"controlnet\": [\"diffusers\", \"ControlNetModel\"], \"unet\": [",
+                "controlnet",
+            ),
+            ("model_index.json", "\"_class_name\": \"", "\"_class_name\": \"Kandinsky", "_class_name"),
+            ("model_index.json", "\"unet\": [", "\"is_magic\": true, \"unet\": [", "is_magic"),
+            ("tokenizer/tokenizer_config.json", "CLIPTokenizer", "T5Tokenizer", "tokenizer_class"),
+            ("tokenizer/tokenizer_config.json", "{", "{\"do_lower_case\": false, ", "do_lower_case"),
+            ("tokenizer/tokenizer_config.json", "{", "{\"add_magic\": true, ", "add_magic"),
+        ];
+        for (path, from, to, field) in cases {
+            let files = fixtures::files("sd1", |name, bytes| {
+                (name == path).then(|| String::from_utf8(bytes.to_vec()).unwrap().replacen(from, to, 1).into_bytes())
+            });
+            let refused = Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.err().unwrap();
+            assert!(refused.message().contains(field) && refused.message().contains(path), "{field}: {refused}");
+        }
+        // A checker of pictures, as real checkpoints have one, and what newer tokenizers write, change nothing.
+        let files = fixtures::files("sd1", |name, bytes| {
+            let text = |from: &str, to: &str| {
+                Some(String::from_utf8(bytes.to_vec()).unwrap().replacen(from, to, 1).into_bytes())
+            };
+            match name {
+                "model_index.json" => text(
+                    "\"unet\": [",
+                    "\"safety_checker\": [\"stable_diffusion\", \"Checker\"], \"image_encoder\": [null, null], \"unet\": [",
+                ),
+                "tokenizer/tokenizer_config.json" => text("{", "{\"add_prefix_space\": false, \"use_fast\": true, "),
+                _ => None,
+            }
+        });
+        assert!(Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.is_ok());
+    });
+}

@@ -63,6 +63,11 @@ impl Config {
         self.json.get(key).filter(|value| **value != Json::Null)
     }
 
+    /// All fields.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.json.map().unwrap_or_default().iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// Whether the field is there, be it null.
     pub(super) fn says(&self, key: &str) -> bool {
         self.json.get(key).is_some()

@@ -3,6 +3,7 @@
 use super::autoencoder::Autoencoder;
 use super::clip::Clip;
 use super::config::Config;
+use super::json::Json;
 use super::plan::Cost;
 use super::schedule::Sampler;
 use super::unet::Unet;
@@ -21,6 +22,41 @@ pub struct Parts {
     pub autoencoder: Autoencoder,
     /// The sampler's configuration.
     pub sampler: Config,
+}
+
+/// What a pipeline is made of, by its names in `model_index.json`.
+const COMPONENTS: [&str; 9] = [
+    "unet",
+    "vae",
+    "scheduler",
+    "text_encoder",
+    "text_encoder_2",
+    "tokenizer",
+    "tokenizer_2",
+    // They look at pictures, and change none that this engine makes.
+    "safety_checker",
+    "feature_extractor",
+];
+
+/// Reads `model_index.json`: whether an empty negative prompt means zeros.
+fn zeros_of(index: &Config, otherwise: bool) -> Result<bool, Error> {
+    let class = index.get("_class_name").and_then(Json::text).unwrap_or("StableDiffusionPipeline");
+    if !["StableDiffusion", "LatentConsistencyModel"].iter().any(|known| class.starts_with(known)) {
+        return Err(index.refuse("_class_name", "StableDiffusionPipeline and its relatives"));
+    }
+    for (name, of) in index.entries() {
+        let missing = of.list().is_some_and(|of| of.iter().all(|of| *of == Json::Null));
+        if of.list().is_some() && !missing && !COMPONENTS.contains(&name) {
+            return Err(index.refuse(name, &COMPONENTS.join(", ")));
+        }
+        if !matches!(of, Json::List(_) | Json::Null | Json::Bool(false))
+            && !name.starts_with('_')
+            && !["requires_safety_checker", "force_zeros_for_empty_prompt"].contains(&name)
+        {
+            return Err(index.refuse(name, "leave it out"));
+        }
+    }
+    index.flag("force_zeros_for_empty_prompt", otherwise)
 }
 
 impl Parts {
@@ -54,9 +90,7 @@ impl Parts {
             ));
         }
         let zeros = match files.size("model_index.json").await? {
-            Some(_) => Config::read(files, "model_index.json")
-                .await?
-                .flag("force_zeros_for_empty_prompt", unet.addition.is_some())?,
+            Some(_) => zeros_of(&Config::read(files, "model_index.json").await?, unet.addition.is_some())?,
             None => unet.addition.is_some(),
         };
         Ok(Self { clips, zeros, unet, autoencoder, sampler })

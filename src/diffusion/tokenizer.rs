@@ -16,6 +16,27 @@ const END_OF_WORD: &str = "</w>";
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
 
+/// What configurations of a tokenizer say that is read, or that changes nothing here.
+const KNOWN: &[&str] = &[
+    "added_tokens_decoder",
+    "backend",
+    "bos_token",
+    "clean_up_tokenization_spaces",
+    "do_lower_case",
+    "eos_token",
+    "errors",
+    "extra_special_tokens",
+    "model_max_length",
+    "name_or_path",
+    "pad_token",
+    "processor_class",
+    "special_tokens_map_file",
+    "tokenizer_class",
+    "tokenizer_file",
+    "unk_token",
+    "use_fast",
+];
+
 /// A vocabulary and its merges.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
@@ -41,6 +62,12 @@ impl Tokenizer {
         for name in ["special_tokens_map.json", "tokenizer_config.json"] {
             if files.size(&path(name)).await?.is_some() {
                 let config = Config::read(files, &path(name)).await?;
+                config.known(KNOWN)?;
+                config.only("tokenizer_class", &["CLIPTokenizer", "CLIPTokenizerFast"])?;
+                if !config.flag("do_lower_case", true)? {
+                    return Err(config.refuse("do_lower_case", "true"));
+                }
+                config.only("errors", &["replace"])?;
                 if let Some(length) = config.get("model_max_length").and_then(Json::whole) {
                     most = usize::try_from(length).unwrap_or(usize::MAX);
                 }
