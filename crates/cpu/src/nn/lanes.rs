@@ -128,6 +128,32 @@ impl Eight {
         Self(inner::load(x))
     }
 
+    /// Eight numbers of a row; where it ends after four of them, those and zeros.
+    #[inline(always)]
+    pub(super) fn of(row: &[f32], at: usize, whole: bool) -> Self {
+        let row = row.get(at..).unwrap_or_default();
+        if let (true, Some(eight)) = (whole, row.first_chunk()) {
+            return Self::load(eight);
+        }
+        let mut eight = [0.0; LANES];
+        if let (Some(to), Some(from)) = (eight.first_chunk_mut::<4>(), row.first_chunk::<4>()) {
+            *to = *from;
+        }
+        Self::load(&eight)
+    }
+
+    /// Puts them into a row; where it ends after four of them, those.
+    #[inline(always)]
+    pub(super) fn put(self, row: &mut [f32], at: usize, whole: bool) {
+        let (row, eight) = (row.get_mut(at..).unwrap_or_default(), self.store());
+        // Arrays of a fixed size, as a copy of any size is a call in wasm.
+        if let (true, Some(to)) = (whole, row.first_chunk_mut::<LANES>()) {
+            *to = eight;
+        } else if let (Some(to), Some(from)) = (row.first_chunk_mut::<4>(), eight.first_chunk::<4>()) {
+            *to = *from;
+        }
+    }
+
     #[inline(always)]
     pub(super) fn store(self) -> [f32; LANES] {
         inner::store(self.0)

@@ -13,3 +13,4 @@ mod naive;
 pub mod norm;
 pub mod pointwise;
 mod product;
+mod winograd;
