@@ -1,5 +1,5 @@
 //! 3×3 convolutions with 16 products for each 2×2 pixels of the result instead of 36: Winograd's F(2×2, 3×3) as Lavin
-//! and Gray have it (2016). Its only factor beside 1 and -1 is a half, so that it is as exact as the plain sums.
+//! and Gray have it (2016). Its only factor beside 1 and -1 is a half, so that little exactness is lost.
 //!
 //! A *tile* is 2×2 pixels of the result; it reads 4×4 of the source. Both the tile's source and the weights become 16
 //! *points*, and the products are those of 16 small matrices.
@@ -20,6 +20,9 @@ use super::product::accumulate;
 const POINTS: usize = 16;
 /// Tiles whose points are kept at a time: few enough for the processor's second cache, and a multiple of [`ROWS`].
 const TILES: usize = 32;
+/// Floats of the weights' points that are kept at a time, for which the tiles' points are then made once: as many as
+/// that cache holds.
+const PACKED: usize = 1 << 17;
 /// With fewer channels, or tiles, it is not worth it.
 const LEAST_CHANNELS: usize = 16;
 const LEAST_TILES: usize = 16;
@@ -31,6 +34,14 @@ pub(super) fn suits(shape: &Shape) -> bool {
         && shape.channels[0] + shape.channels[1] >= LEAST_CHANNELS
         && shape.rows >= LEAST_TILES * 4
         && Activation::of(shape.activation) != Activation::Geglu
+}
+
+/// What a span computes in one group of panels. Blocks at its ends are computed whole: what of them is another span's
+/// comes out as it does there.
+struct Part {
+    panels: Range<usize>,
+    rows: Range<usize>,
+    tiles: Range<usize>,
 }
 
 /// As [`super::conv::conv`].
@@ -45,28 +56,27 @@ pub(super) fn conv(
     let inner = shape.channels[0] + shape.channels[1];
     let nothing = vec![0.0f32; inner];
     let work = Work { shape, inner, sources, nothing: &nothing, lines: shape.result.map(|side| side.div_ceil(2)) };
-    let size = (shape.depth() + 1) * COLUMNS;
-    let in_group = shape.blocks() * GROUP;
+    let (panel_size, packed_size) = ((shape.depth() + 1) * COLUMNS, POINTS * inner * COLUMNS);
+    let parts = work.parts(span.start as usize..span.end as usize);
+    let at_once = (PACKED / (packed_size * GROUP)).clamp(1, parts.len().max(1));
     let mut points = vec![0.0f32; POINTS * stride(inner)];
-    let mut packed = vec![0.0f32; GROUP * POINTS * inner * COLUMNS];
+    let mut packed = vec![0.0f32; packed_size * GROUP * at_once];
     let mut sums = vec![[0.0f32; LANES]; POINTS * TILES];
     let (mut points_of, mut pixels) = (0..0, [[None; 4]; TILES]);
-    let (mut item, end) = (span.start as usize, span.end as usize);
-    while item < end {
-        // The part of the span that is in one group of panels, as rows of the result.
-        let group = item / in_group;
-        let panels = group * GROUP..shape.panels.min((group + 1) * GROUP);
-        let until = end.min(group * in_group + shape.blocks() * panels.len());
-        let block = |item: usize| (item - group * in_group) / panels.len().max(1);
-        let rows = block(item) * ROWS..shape.rows.min((block(until - 1) + 1) * ROWS);
-        item = until;
-        for (packed, panel) in packed.chunks_exact_mut(POINTS * inner * COLUMNS).zip(panels.clone()) {
-            let Some(panel) = weights.get(panel * size + COLUMNS..(panel + 1) * size) else { return };
+    for parts in parts.chunks(at_once) {
+        let all = parts.iter().zip(packed.chunks_exact_mut(packed_size * GROUP));
+        for (panel, packed) in all.flat_map(|(part, to)| part.panels.clone().zip(to.chunks_exact_mut(packed_size))) {
+            let Some(panel) = weights.get(panel * panel_size + COLUMNS..(panel + 1) * panel_size) else { return };
             pack(panel, inner, packed);
         }
-        let tiles = work.tiles(&rows);
-        for first in tiles.clone().step_by(TILES) {
-            let tiles = first..tiles.end.min(first + TILES);
+        let first = parts.iter().map(|part| part.tiles.start).min().unwrap_or(0);
+        let last = parts.iter().map(|part| part.tiles.end).max().unwrap_or(0);
+        for first in (first..last).step_by(TILES) {
+            let tiles = first..last.min(first + TILES);
+            let touches = |part: &Part| part.tiles.start < tiles.end && tiles.start < part.tiles.end;
+            if !parts.iter().any(touches) {
+                continue;
+            }
             if tiles != points_of {
                 for (place, (tile, pixels)) in tiles.clone().zip(&mut pixels).enumerate() {
                     work.points(tile, place, &mut points);
@@ -74,13 +84,17 @@ pub(super) fn conv(
                 }
                 points_of = tiles.clone();
             }
-            for (packed, panel) in packed.chunks_exact(POINTS * inner * COLUMNS).zip(panels.clone()) {
-                multiply(&points, packed, inner, tiles.len(), &mut sums);
-                let Some(bias) = weights.get(panel * size..).and_then(|panel| panel.first_chunk()) else { return };
-                for (place, pixels) in pixels.iter().take(tiles.len()).enumerate() {
-                    for (&pixel, sum) in pixels.iter().zip(gather(&sums, place)) {
-                        if let Some(row) = pixel.filter(|row| rows.contains(row)) {
-                            finish(shape, row, panel, Eight::load(bias) + sum, added, result);
+            let all = parts.iter().zip(packed.chunks_exact(packed_size * GROUP)).filter(|(part, _)| touches(part));
+            for (part, packed) in all {
+                for (panel, packed) in part.panels.clone().zip(packed.chunks_exact(packed_size)) {
+                    multiply(&points, packed, inner, tiles.len(), &mut sums);
+                    let bias = weights.get(panel * panel_size..).and_then(|panel| panel.first_chunk());
+                    let bias = bias.map_or(Eight::splat(0.0), Eight::load);
+                    for (place, pixels) in pixels.iter().take(tiles.len()).enumerate() {
+                        for (&pixel, sum) in pixels.iter().zip(gather(&sums, place)) {
+                            if let Some(row) = pixel.filter(|row| part.rows.contains(row)) {
+                                finish(shape, row, panel, bias + sum, added, result);
+                            }
                         }
                     }
                 }
@@ -104,6 +118,26 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    fn parts(&self, span: Range<usize>) -> Vec<Part> {
+        let (shape, in_group) = (self.shape, self.shape.blocks() * GROUP);
+        let mut parts = Vec::new();
+        let mut item = span.start;
+        while item < span.end {
+            let group = item / in_group;
+            let panels = group * GROUP..shape.panels.min((group + 1) * GROUP);
+            let block = |item: usize| (item - group * in_group) / panels.len();
+            let until = span.end.min(group * in_group + shape.blocks() * panels.len());
+            if until <= item {
+                break;
+            }
+            let rows = block(item) * ROWS..shape.rows.min((block(until - 1) + 1) * ROWS);
+            let tiles = self.tiles(&rows);
+            parts.push(Part { panels, rows, tiles });
+            item = until;
+        }
+        parts
+    }
+
     /// The tiles of all lines that have some of these rows.
     fn tiles(&self, rows: &Range<usize>) -> Range<usize> {
         let [lines, width] = self.lines;
