@@ -33,6 +33,20 @@ fn cpu_engine_cuts_long_work_into_slices() {
 }
 
 #[test]
+fn cpu_engine_takes_a_checkpoint_between_many_short_dispatches() {
+    let control = Ticking::by(Duration::from_millis(1));
+    let engine = CpuEngine::new("test");
+    let data = engine.buffer("data", 1).unwrap();
+    let mut recording = Recording::new();
+    for _ in 0..100 {
+        recording.dispatch(&conformance::ADD, 1, &conformance::Params { add: 1 }, &[&data]);
+    }
+    pollster::block_on(engine.run(&recording, &control)).unwrap();
+    // 100 dispatches of 1 to 2 ms, and a checkpoint after 8 ms.
+    assert!((11..=26).contains(&control.checkpoints.get()), "{} checkpoints", control.checkpoints.get());
+}
+
+#[test]
 fn gpu_engine() {
     pollster::block_on(async {
         let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();

@@ -10,7 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{
     Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, EngineKind, Recording, TwinArgs,
 };
-use crate::value::SortedMap;
+use crate::value::{SortedMap, Time};
 
 /// What a slice aims at; with the error of the prediction it stays under the 16 ms that a cancel may wait.
 const SLICE: Duration = Duration::from_millis(8);
@@ -40,6 +40,8 @@ pub struct CpuEngine {
     next: Cell<u64>,
     /// The work of a slice, learned for each kernel: items times their cost.
     slices: RefCell<SortedMap<&'static str, f64>>,
+    /// When the event loop had its last turn.
+    turned: Cell<Time>,
 }
 
 impl CpuEngine {
@@ -59,6 +61,7 @@ impl CpuEngine {
             memory: Memory::default(),
             next: Cell::new(0),
             slices: RefCell::default(),
+            turned: Cell::default(),
         }
     }
 
@@ -75,16 +78,18 @@ impl CpuEngine {
             self.with_buffers(dispatch, |buffers| {
                 twin(TwinArgs { span: first..first + count, params: &dispatch.params, buffers });
             })?;
-            let took = control.now().since(began);
+            let now = control.now();
             // A clock of the browser may stand still for 0.1 ms, so a slice is at least that long.
-            let took = took.max(Duration::from_micros(100)).as_secs_f64();
+            let took = now.since(began).max(Duration::from_micros(100)).as_secs_f64();
             let fits = f64::from(count) * cost * SLICE.as_secs_f64() / took;
             // A short last slice says little: it may only lower the aim by what it took.
             let next = if count < whole { fits.min(aim) } else { fits.min(aim * GROWTH) };
             self.slices.borrow_mut().insert(kernel.name, next.max(cost));
             first += count;
-            if took * 2.0 > SLICE.as_secs_f64() {
+            // Counted over all dispatches: a network has hundreds of short ones, and each turn costs time.
+            if now.since(self.turned.get()) >= SLICE || now < self.turned.get() {
                 control.checkpoint().await;
+                self.turned.set(control.now());
             }
         }
         Ok(())

@@ -32,7 +32,7 @@ optimise("-Oz", "--converge", "--low-memory-unused");
 writeFileSync(wasmPath, withOrder(readFileSync(wasmPath)));
 optimise("--reorder-functions-by-name");
 
-glue = glue.replace(/\b__wb\w+/g, (name) => renamed.get(name) ?? name).replace(/"\.\/\w+_bg\.js"/, '"_"');
+glue = glue.replace(/\b__wb\w+/g, (name) => renamed.get(name) ?? name).replace(/"\.\/[\w-]+_bg\.js"/, '"_"');
 const small = await minify(glue, { module: true, compress: { passes: 2 }, ecma: 2020 });
 writeFileSync(gluePath, small.code);
 

@@ -15,7 +15,8 @@ pub fn bench() -> Result<(), String> {
     run(command("", "cargo", &["bench", "--quiet", "--bench", "queue"]))?;
     in_wasm()?;
     let entries = std::fs::read_dir(root().join("tests/e2e/bench")).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    let files = entries.map(|entry| entry.path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "mjs")).collect();
     files.sort();
     for file in files {
         run(command("", "node", &[&file.to_string_lossy()]))?;

@@ -1,8 +1,11 @@
 //! Attention of queries over keys and values, head by head: softmax(q·kᵀ · scale) · v.
 
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
-use super::math::{by_eights, exp8, larger};
+use super::lanes::{Eight, LANES};
+use super::math::{larger, power8};
+use super::product::{ROWS, accumulate};
 
 /// The shapes of an attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,22 +26,20 @@ pub struct Shape {
     pub causal: bool,
 }
 
-/// Queries that are computed together.
-const BLOCK: usize = 4;
-/// Keys, or channels of the values, that are computed together.
-const LANES: usize = 8;
+/// Scores whose sum is kept in single precision before it goes to the double one.
+const STRETCH: usize = 512 * LANES;
 
 /// Computes the items of the span: item = (picture × heads + head) × queries + query. Buffers: queries (rows of heads
 /// × size), keys and values (rows of heads × size keys and as many values), the result as the queries.
 pub fn attention(span: Range<u32>, shape: &Shape, queries: &[f32], pairs: &[f32], result: &mut [f32]) {
     let Shape { heads, size, keys, queries: count, .. } = *shape;
     let width = heads * size;
-    let panels = keys.div_ceil(LANES);
-    let value_panels = size.div_ceil(LANES);
-    // Keys as panels of 8 side by side, values as panels of 8 channels: both products then run as in `conv`.
-    let mut key_panels = vec![0.0f32; panels * size * LANES];
-    let mut values = vec![0.0f32; value_panels * keys * LANES];
-    let mut scores = vec![0.0f32; BLOCK * panels * LANES];
+    let row_of_scores = keys.next_multiple_of(LANES);
+    // Keys as panels of 8 side by side, values as panels of 8 channels: both products then run as in `conv`. Keys that
+    // are not there have values of zero.
+    let mut key_panels = vec![0.0f32; row_of_scores * size];
+    let mut values = vec![0.0f32; size.next_multiple_of(LANES) * row_of_scores];
+    let mut scores = vec![0.0f32; ROWS * row_of_scores];
     let (mut item, end) = (span.start as usize, span.end as usize);
     let mut packed_for = usize::MAX;
     while item < end {
@@ -48,43 +49,47 @@ pub fn attention(span: Range<u32>, shape: &Shape, queries: &[f32], pairs: &[f32]
             pack(shape, picture, head, pairs, &mut key_panels, &mut values);
             packed_for = unit;
         }
-        let block = BLOCK.min(count - query).min(end - item);
+        let block = ROWS.min(count - query).min(end - item);
         let row = |index: usize| (picture * count + query + index.min(block - 1)) * width + head * size;
         let Some(rows) = gather(queries, std::array::from_fn(row), size) else { return };
         for (panel, packed) in key_panels.chunks_exact(size * LANES).enumerate() {
-            let sums = product(packed, rows);
-            for (index, sum) in sums.iter().enumerate() {
-                let at = index * panels * LANES + panel * LANES;
-                scores[at..at + LANES].copy_from_slice(sum);
+            let mut sums = [Eight::splat(0.0); ROWS];
+            accumulate(&mut sums, packed, rows);
+            for (scores, sum) in scores.chunks_exact_mut(row_of_scores).zip(sums) {
+                if let Some(to) = scores[panel * LANES..].first_chunk_mut() {
+                    *to = sum.store();
+                }
             }
         }
-        let mut factors = [0.0f32; BLOCK];
-        for (index, scores) in scores.chunks_exact_mut(panels * LANES).enumerate() {
+        let mut factors = [0.0f32; ROWS];
+        for (index, scores) in scores.chunks_exact_mut(row_of_scores).enumerate() {
             let seen = if shape.causal { (query + index + 1).min(keys) } else { keys };
-            factors[index] = soften(scores, seen, shape.scale);
+            factors[index] = soften(scores, seen, shape.scale * LOG2_E);
         }
-        let weights: Vec<&[f32]> = scores.chunks_exact(panels * LANES).map(|row| &row[..keys]).collect();
-        let [w0, w1, w2, w3] = weights[..] else { return };
-        for (panel, packed) in values.chunks_exact(keys * LANES).enumerate() {
-            let sums = product(packed, [w0, w1, w2, w3]);
+        let Some(weights) = gather(&scores, std::array::from_fn(|n| n * row_of_scores), row_of_scores) else { return };
+        for (panel, packed) in values.chunks_exact(row_of_scores * LANES).enumerate() {
+            let mut sums = [Eight::splat(0.0); ROWS];
+            accumulate(&mut sums, packed, weights);
             let lanes = LANES.min(size - panel * LANES);
             for index in 0..block {
                 let at = row(index) + panel * LANES;
                 let Some(to) = result.get_mut(at..at + lanes) else { return };
-                to.iter_mut().zip(&sums[index]).for_each(|(to, sum)| *to = sum * factors[index]);
+                let sum = (sums[index] * factors[index]).store();
+                to.iter_mut().zip(sum).for_each(|(to, sum)| *to = sum);
             }
         }
         item += block;
     }
 }
 
-fn gather(from: &[f32], starts: [usize; BLOCK], length: usize) -> Option<[&[f32]; BLOCK]> {
+fn gather(from: &[f32], starts: [usize; ROWS], length: usize) -> Option<[&[f32]; ROWS]> {
     let [a, b, c, d] = starts.map(|start| from.get(start..start + length));
     Some([a?, b?, c?, d?])
 }
 
 fn pack(shape: &Shape, picture: usize, head: usize, pairs: &[f32], keys: &mut [f32], values: &mut [f32]) {
     let (size, width) = (shape.size, shape.heads * shape.size);
+    let row_of_scores = shape.keys.next_multiple_of(LANES);
     for key in 0..shape.keys {
         let at = (picture * shape.keys + key) * 2 * width + head * size;
         let (Some(one), Some(other)) = (pairs.get(at..at + size), pairs.get(at + width..at + width + size)) else {
@@ -95,40 +100,32 @@ fn pack(shape: &Shape, picture: usize, head: usize, pairs: &[f32], keys: &mut [f
             *to = x;
         }
         for (panel, eight) in other.chunks(LANES).enumerate() {
-            let at = (panel * shape.keys + key) * LANES;
+            let at = (panel * row_of_scores + key) * LANES;
             values[at..at + eight.len()].copy_from_slice(eight);
         }
     }
 }
 
-#[inline(always)]
-fn product(packed: &[f32], rows: [&[f32]; BLOCK]) -> [[f32; LANES]; BLOCK] {
-    let [mut s0, mut s1, mut s2, mut s3] = [[0.0f32; LANES]; BLOCK];
-    let (steps, _) = packed.as_chunks::<LANES>();
-    let [r0, r1, r2, r3] = rows;
-    for ((((w, &x0), &x1), &x2), &x3) in steps.iter().zip(r0).zip(r1).zip(r2).zip(r3) {
-        for lane in 0..LANES {
-            s0[lane] += x0 * w[lane];
-            s1[lane] += x1 * w[lane];
-            s2[lane] += x2 * w[lane];
-            s3[lane] += x3 * w[lane];
-        }
-    }
-    [s0, s1, s2, s3]
-}
-
-/// Scores to weights that add up to one over what is given back; those not seen become 0.
+/// Scores, times `scale`, to weights (powers of two) that add up to one over what is given back; those not seen become 0.
 fn soften(scores: &mut [f32], seen: usize, scale: f32) -> f32 {
-    let (seen, hidden) = scores.split_at_mut(seen);
-    hidden.fill(0.0);
-    let mut strands = [f32::MIN; LANES];
-    let (eights, rest) = seen.as_chunks::<LANES>();
-    for eight in eights {
-        strands.iter_mut().zip(eight).for_each(|(most, &score)| *most = larger(*most, score));
+    scores[seen..].fill(f32::MIN);
+    let (eights, _) = scores.as_chunks::<LANES>();
+    let most = eights.iter().fold(Eight::splat(f32::MIN), |most, eight| Eight::load(eight).larger(most));
+    let most = most.store().into_iter().fold(f32::MIN, larger);
+    let mut total = 0.0f64;
+    for stretch in scores.chunks_mut(STRETCH) {
+        let mut sum = Eight::splat(0.0);
+        let (eights, _) = stretch.as_chunks_mut::<LANES>();
+        for eight in eights {
+            let weight = power8((Eight::load(eight) - most) * scale);
+            sum = sum + weight;
+            *eight = weight.store();
+        }
+        total += sum.store().into_iter().map(f64::from).sum::<f64>();
     }
-    let most = strands.iter().chain(rest).fold(f32::MIN, |most, &score| larger(most, score));
-    by_eights(seen, |eight| exp8(eight.map(|score| (score - most) * scale)));
-    1.0 / super::math::sum(seen, |x| x)
+    // What is hidden has weights of e^-87 so far, which do not count in the sum.
+    scores[seen..].fill(0.0);
+    (1.0 / total) as f32
 }
 
 #[cfg(test)]

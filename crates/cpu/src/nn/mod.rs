@@ -6,8 +6,11 @@
 
 pub mod attention;
 pub mod conv;
+mod lanes;
 pub mod math;
 #[cfg(test)]
 mod naive;
 pub mod norm;
 pub mod pointwise;
+mod product;
+mod winograd;

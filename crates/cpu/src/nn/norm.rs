@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::math::{Activation, activate, sum};
+use super::lanes::{Eight, zip_eights};
+use super::math::{silu, sum};
 
 /// The shapes of a group normalisation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -76,11 +77,10 @@ fn groups(
                 for row in stretch.clone() {
                     let at = row * width + start;
                     let Some(values) = source.get(at..at + place.len()) else { break };
-                    let all = sums.iter_mut().zip(values).zip(mean);
                     if square {
-                        all.for_each(|((sum, x), mean)| *sum += (x - mean) * (x - mean));
+                        zip_eights(sums, [values, mean], |sum, [x, mean]| sum + (x - mean) * (x - mean));
                     } else {
-                        all.for_each(|((sum, x), _)| *sum += x);
+                        zip_eights(sums, [values], |sum, [x]| sum + x);
                     }
                 }
                 for (total, sum) in totals[place.clone()].iter_mut().zip(&mut *sums) {
@@ -109,13 +109,13 @@ fn groups(
         for (source, width, start, place) in &parts {
             let at = row * width + start;
             let Some(values) = source.get(at..at + place.len()) else { continue };
-            let affine = mean[place.clone()].iter().zip(&factor[place.clone()]).zip(&shifts[place.clone()]);
-            for ((to, x), ((mean, factor), shift)) in to[place.clone()].iter_mut().zip(values).zip(affine) {
-                *to = (x - mean) * factor + shift;
+            let from = [values, &mean[place.clone()], &factor[place.clone()], &shifts[place.clone()]];
+            if shape.silu {
+                let normed = |_, [x, mean, factor, shift]: [Eight; 4]| silu((x - mean) * factor + shift);
+                zip_eights(&mut to[place.clone()], from, normed);
+            } else {
+                zip_eights(&mut to[place.clone()], from, |_, [x, mean, factor, shift]| (x - mean) * factor + shift);
             }
-        }
-        if shape.silu {
-            activate(Activation::Silu, to);
         }
         zeros.iter_mut().for_each(|zero| *zero = 0.0);
     }
@@ -140,9 +140,8 @@ pub fn layer_norm(
         let mean = sum(from, |x| x) / channels as f32;
         let variance = sum(from, |x| (x - mean) * (x - mean)) / channels as f32;
         let factor = 1.0 / (variance + epsilon).sqrt();
-        for (((to, x), scale), shift) in to.iter_mut().zip(from).zip(scales).zip(shifts) {
-            *to = (x - mean) * factor * scale + shift;
-        }
+        let of = [from, &scales[..channels], &shifts[..channels]];
+        zip_eights(&mut to[..channels], of, |_, [x, scale, shift]| (x - mean) * factor * scale + shift);
         to[channels..].fill(0.0);
     }
 }
