@@ -108,7 +108,7 @@ impl Cost {
 
 fn call_of(work: &Work, halves: bool) -> Call {
     match work {
-        Work::Conv(shape) => nn::conv(shape, halves),
+        Work::Conv(shape) => nn::conv(shape, halves, 0),
         Work::Call(call) => call.clone(),
     }
 }
