@@ -10,6 +10,7 @@ use futures_util::future::LocalBoxFuture;
 use super::lost::Watch;
 use super::pipelines::{FIRST_STORAGE, Pipeline, Pipelines};
 use super::submit::{Load, Piece, Speeds};
+use crate::kernels::nn::Choices;
 use crate::kernels::{Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, Recording};
 use crate::value::SortedMap;
 
@@ -28,6 +29,7 @@ pub struct GpuEngine {
     device: wgpu::Device,
     queue: wgpu::Queue,
     watch: Watch,
+    choices: Cell<Choices>,
     memory: Memory,
     next: Cell<u64>,
     pipelines: Pipelines,
@@ -73,6 +75,7 @@ impl GpuEngine {
             device,
             queue,
             watch,
+            choices: Cell::default(),
             memory: Memory::default(),
             next: Cell::new(0),
             pipelines: Pipelines::default(),
@@ -296,6 +299,14 @@ impl GpuEngine {
 impl Engine for GpuEngine {
     fn info(&self) -> &EngineInfo {
         &self.info
+    }
+
+    fn choices(&self) -> Choices {
+        self.choices.get()
+    }
+
+    fn choose(&self, choices: Choices) {
+        self.choices.set(choices);
     }
 
     fn buffer(&self, label: &str, words: usize) -> Result<Buffer, EngineError> {
