@@ -144,7 +144,7 @@ async fn choose(ctx: &Context, engine: &dyn Engine) -> Result<(), Error> {
         None => {
             ctx.progress(Progress { share: None, ..Progress::fraction_of(0.0).describe("Timing the GPU") });
             let choices = tune(engine, ctx).await?;
-            ctx.remember(&key, choices.to_string());
+            ctx.remember(&key, choices.text());
             choices
         }
     };

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::ops::Range;
 
 use gradus_cpu::nn::conv::{COLUMNS, GROUP, ROWS, Shape, conv as compute};
 
@@ -119,16 +119,16 @@ pub fn conv(shape: &Shape, halves: bool, variant: usize) -> Call {
 }
 
 fn twin(args: TwinArgs<'_, '_>) {
-    run(args, |words| Cow::Borrowed(bytemuck::cast_slice(words)));
+    run(args, false);
 }
 
 /// The processor's own weights are never halves; this is for the shader's tests.
 fn halves_twin(args: TwinArgs<'_, '_>) {
-    let both = |&word: &u32| [half::to_f32(word as u16), half::to_f32((word >> 16) as u16)];
-    run(args, |words| Cow::Owned(words.iter().flat_map(both).collect()));
+    run(args, true);
 }
 
-fn run(args: TwinArgs<'_, '_>, unpack: impl Fn(&[u32]) -> Cow<'_, [f32]>) {
+// Not generic, and with one call of the processor's kernel, which is large and would be in the app once for each.
+fn run(args: TwinArgs<'_, '_>, halves: bool) {
     let Some(p) = sizes::<20>(args.params) else { return };
     let shape = Shape {
         rows: p[0],
@@ -147,21 +147,33 @@ fn run(args: TwinArgs<'_, '_>, unpack: impl Fn(&[u32]) -> Cow<'_, [f32]>) {
     let [first, second, weights, added, result] = args.buffers else { return };
     let sources = [bytemuck::cast_slice(first), bytemuck::cast_slice(second)];
     let (added, result) = (bytemuck::cast_slice(added), bytemuck::cast_slice_mut(result));
-    let weights = unpack(weights);
-    if p[18] == 0 {
-        return compute(args.span, &shape, sources, &weights, added, result);
+    let both = |&word: &u32| [half::to_f32(word as u16), half::to_f32((word >> 16) as u16)];
+    let unpacked: Vec<f32>;
+    let weights = if halves {
+        unpacked = weights.iter().flat_map(both).collect();
+        &unpacked
+    } else {
+        bytemuck::cast_slice(weights)
+    };
+    for items in if p[18] == 0 { vec![args.span] } else { items_of_tiles(args.span, &shape, [p[18], p[19]]) } {
+        compute(items, &shape, sources, weights, added, result);
     }
-    // Whole tiles, since a span is whole workgroups; each is some runs of the items that the processor's kernel counts.
-    let across = shape.panels.div_ceil(p[19]);
-    for tile in args.span.start as usize / SIZE..(args.span.end as usize).div_ceil(SIZE) {
-        let first = tile / across * p[18];
-        for block in first / ROWS..(first + p[18]).min(shape.rows).div_ceil(ROWS) {
-            let panel = tile % across * p[19];
-            for group in (panel..(panel + p[19]).min(shape.panels)).step_by(GROUP) {
+}
+
+/// The items of a span of tiles as the processor's kernel counts them. Tiles are whole, since a span is whole workgroups.
+fn items_of_tiles(span: Range<u32>, shape: &Shape, [rows, panels]: [usize; 2]) -> Vec<Range<u32>> {
+    let mut items = Vec::new();
+    let across = shape.panels.div_ceil(panels);
+    for tile in span.start as usize / SIZE..(span.end as usize).div_ceil(SIZE) {
+        let first = tile / across * rows;
+        for block in first / ROWS..(first + rows).min(shape.rows).div_ceil(ROWS) {
+            let panel = tile % across * panels;
+            for group in (panel..(panel + panels).min(shape.panels)).step_by(GROUP) {
                 let members = (shape.panels - group).min(GROUP);
                 let item = word(group * shape.blocks() + block * members);
-                compute(item..item + word(members), &shape, sources, &weights, added, result);
+                items.push(item..item + word(members));
             }
         }
     }
+    items
 }
