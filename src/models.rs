@@ -11,7 +11,8 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::blocks::Context;
 use crate::diffusion::{Lora, Merge, Pipeline, Report, Request};
-use crate::kernels::Engine;
+use crate::kernels::nn::{TileChoices, tune};
+use crate::kernels::{Engine, EngineKind};
 use crate::ports::{Kept, Observer};
 use crate::value::{Error, NoteLevel, Picture, Progress, decimal};
 
@@ -191,11 +192,33 @@ impl Model {
         for open in &self.0.loras {
             loras.push(open(ctx).await?);
         }
+        choose(ctx, &*engine).await?;
         let pipeline = Rc::new(Pipeline::load_with(files, &loras, &*engine, ctx, &Quiet(ctx)).await?);
         let loaded = Loaded { pipeline, engine };
         self.0.loaded.replace(Some(loaded.clone()));
         Ok(loaded)
     }
+}
+
+/// The kernels' variants that are the fastest on this adapter: timed once, then remembered. One in software gains nothing
+/// by tiles (measured).
+async fn choose(ctx: &Context, engine: &dyn Engine) -> Result<(), Error> {
+    let info = engine.info();
+    if info.kind == EngineKind::Cpu || info.software {
+        return Ok(());
+    }
+    let key = ["products on ", &info.name].concat();
+    let choices = match ctx.recall(&key).and_then(|text| TileChoices::parse(&text)) {
+        Some(choices) => choices,
+        None => {
+            ctx.progress(Progress { share: None, ..Progress::fraction_of(0.0).describe("Timing the GPU") });
+            let choices = tune(engine, ctx).await?;
+            ctx.remember(&key, choices.text());
+            choices
+        }
+    };
+    engine.choose(choices);
+    Ok(())
 }
 
 /// Tells in words how far loading is: as a share it would have the job at its end before it began to paint.

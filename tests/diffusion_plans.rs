@@ -2,13 +2,16 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+use std::collections::BTreeSet;
+
 use gradus::diffusion::autoencoder::Autoencoder;
 use gradus::diffusion::clip::Clip;
 use gradus::diffusion::config::Config;
-use gradus::diffusion::graph::Graph;
+use gradus::diffusion::graph::{Graph, Work};
 use gradus::diffusion::plan::Cost;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::Spec;
+use gradus::kernels::nn;
 
 fn config(text: &str) -> Config {
     Config::parse("config.json", text.as_bytes()).unwrap()
@@ -127,6 +130,16 @@ fn plans_of_real_models_have_the_work_that_pytorch_counts() {
     assert!(gib <= 2.6, "{gib} GiB");
     let pipelines = turbo_cost.pipelines + tiny_cost.pipelines + turbo_text.pipelines;
     assert!(pipelines <= 25, "{pipelines} pipelines");
+    // With another variant of the product for each class of shapes, and the timing's pipelines too, for halves and floats.
+    let graphs = [turbo, tiny, text(clip_h)];
+    let calls = graphs.iter().flat_map(|graph| &graph.steps).filter_map(|step| match &step.work {
+        Work::Call(call) => Some(call.kernel.name),
+        Work::Conv(_) => None,
+    });
+    let products = nn::CONV.iter().flat_map(|variant| &variant.kernels).map(|kernel| kernel.name);
+    let kernels: BTreeSet<&str> = calls.chain(products).collect();
+    println!("{{\"plan\":\"SD-Turbo, one step\",\"pipelines_at_most\":{}}}", kernels.len());
+    assert!(kernels.len() <= 25, "{kernels:?}");
 }
 
 #[test]

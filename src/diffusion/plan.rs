@@ -2,7 +2,7 @@
 
 use super::graph::{Bind, Graph, Node, Work};
 use super::weights::{Spec, Weight};
-use crate::kernels::nn::{self, Call};
+use crate::kernels::nn::{self, Call, TileChoices};
 use crate::kernels::{Buffer, Control, Engine, Recording};
 use crate::value::Error;
 
@@ -89,7 +89,8 @@ impl Cost {
     #[must_use]
     pub fn of(graph: &Graph) -> Self {
         let layout = Layout::of(graph, &[]);
-        let mut kernels: Vec<&str> = graph.steps.iter().map(|step| call_of(&step.work, false).kernel.name).collect();
+        let mut kernels: Vec<&str> =
+            graph.steps.iter().map(|step| call_of(&step.work, false, TileChoices::default()).kernel.name).collect();
         kernels.sort_unstable();
         kernels.dedup();
         let floats = |bind: &Bind| match bind {
@@ -109,9 +110,9 @@ impl Cost {
     }
 }
 
-fn call_of(work: &Work, halves: bool) -> Call {
+fn call_of(work: &Work, halves: bool, choices: TileChoices) -> Call {
     match work {
-        Work::Conv(shape) => nn::conv(shape, halves),
+        Work::Conv(shape) => nn::conv(shape, halves, choices.variant(shape)),
         Work::Call(call) => call.clone(),
     }
 }
@@ -154,7 +155,7 @@ impl Plan {
                     Bind::Nothing(number) => nothing[number % 2].clone(),
                 });
             }
-            recording.push(call_of(&step.work, halves).on(buffers));
+            recording.push(call_of(&step.work, halves, engine.choices()).on(buffers));
         }
         let with_slot = |node: &Node| Some((*node, slot(node.id)?));
         let all = |nodes: &[Node]| nodes.iter().map(with_slot).collect::<Option<Vec<_>>>().ok_or_else(wrong);

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn each_channel_has_its_colour() {
-        let node = Node { id: 0, pictures: 1, height: 2, width: 2, channels: 4 };
+        let node = Node { id: 0, pictures: 1, height: 2, width: 2, channels: 4, head: 4, text: false };
         // By hand: the first channel at 1 is 0.3512 · 127.5 + 127.5 = 172.3 of red, the last 127.5 − 91.5 = 36 of blue.
         let mut sample = vec![0.0; 16];
         sample[0] = 1.0;

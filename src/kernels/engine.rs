@@ -2,6 +2,7 @@ use std::fmt;
 
 use futures_util::future::LocalBoxFuture;
 
+use super::nn::TileChoices;
 use super::{Buffer, Recording};
 use crate::value::{EngineInfo, Error, ErrorKind, Time};
 
@@ -86,6 +87,14 @@ impl From<EngineError> for Error {
 pub trait Engine {
     /// What this engine is.
     fn info(&self) -> &EngineInfo;
+
+    /// Which variants of kernels are recorded for this engine: the defaults, or what [`Engine::choose`] was given.
+    fn choices(&self) -> TileChoices {
+        TileChoices::default()
+    }
+
+    /// Keeps what was found to be the fastest here; an engine without variants does nothing.
+    fn choose(&self, _: TileChoices) {}
 
     /// A zeroed buffer of `words` 32-bit words; at least one is made.
     ///

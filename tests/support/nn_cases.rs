@@ -80,7 +80,12 @@ fn convolutions() -> Vec<Case> {
         },
         false,
     ));
-    let row = |(shape, halves): (Shape, bool)| {
+    // Several tiles in both directions, none of them full.
+    for halves in [false, true] {
+        let both = Shape { rows: 2 * 77, panels: 19, width: 148, source: [11, 7], result: [11, 7], ..square };
+        shapes.push((Shape { channels: [20, 12], add_rows: 1, activation: 1, ..both }, halves));
+    }
+    let rows = |(shape, halves): (Shape, bool)| {
         let pictures = shape.rows / (shape.result[0] * shape.result[1]);
         let stored = shape.source.map(|side| (side + shape.upsample) >> shape.upsample);
         let pixels = pictures * stored[0] * stored[1];
@@ -95,9 +100,9 @@ fn convolutions() -> Vec<Case> {
             numbers(4, shape.rows.checked_div(shape.add_rows).unwrap_or(0) * shape.width),
             numbers(5, shape.rows * shape.width),
         ];
-        case(&nn::conv(&shape, halves), buffers)
+        (0..nn::CONV.len()).map(move |variant| case(&nn::conv(&shape, halves, variant), buffers.clone()))
     };
-    shapes.into_iter().map(row).collect()
+    shapes.into_iter().flat_map(rows).collect()
 }
 
 fn norms() -> Vec<Case> {

@@ -18,7 +18,9 @@ const HELP: &str = "cargo xtask <command>
                                       its models/ become 8-bit blocks;
                                       NAME may be the path of an app elsewhere, such as ../my-app or ./my-app
   bench                               print one JSON line for each figure
-  golden DIR [--engine cpu|gpu|all]   run the golden folders under DIR: reference results of diffusers
+  golden DIR [--engine cpu|gpu|all] [--variant N|timed]
+                                      run the golden folders under DIR: reference results of diffusers; with one of the
+                                      GPU's products everywhere, or the fastest
   generate --model DIR --prompt TEXT [..] -o FILE.png
                                       make a picture with a checkpoint (without options: tells them)
   sim [--steps N] [--seed N]          lives of the queue by chance, 100 million steps unless said; replays one by its seed

@@ -16,7 +16,7 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     let (model, prompt, out) = (need("--model")?, need("--prompt")?, need("-o")?);
     let engine = match value("--engine") {
         None | Some("cpu") => cpu(),
-        Some("gpu") => gpu()?,
+        Some("gpu") => gpu(value("--variant"))?,
         Some(other) => return Err(format!("There is no engine {other}; there are cpu and gpu.")),
     };
     let began = Instant::now();

@@ -15,17 +15,18 @@ use crate::world::{Clock, Folder, cpu, gpu};
 /// Runs all folders under `folder` that have a golden.json.
 pub fn run(folder: &str, rest: &[&str]) -> Result<(), String> {
     let mut engines: Vec<(&str, Rc<dyn Engine>)> = Vec::new();
-    let wanted = match rest {
-        [] => "all",
-        ["--engine", wanted @ ("cpu" | "gpu" | "all")] => wanted,
-        _ => return Err("The engines are: --engine cpu, gpu or all.".to_owned()),
+    let (wanted, variant) = match rest {
+        [] => ("all", None),
+        ["--engine", wanted @ ("cpu" | "gpu" | "all")] => (*wanted, None),
+        ["--engine", "gpu", "--variant", variant] => ("gpu", Some(*variant)),
+        _ => return Err("The engines are: --engine cpu, gpu or all; behind gpu --variant N or timed.".to_owned()),
     };
     if wanted != "gpu" {
         engines.push(("cpu", cpu()));
     }
     let mut skipped = 0;
     if wanted != "cpu" {
-        match gpu() {
+        match gpu(variant) {
             Ok(engine) => engines.push(("gpu", engine)),
             Err(why) if wanted == "all" => {
                 eprintln!("No GPU: {why}");

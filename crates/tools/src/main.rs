@@ -9,11 +9,12 @@ mod world;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-gradus-tools golden DIR [--engine cpu|gpu|all]
-    Runs every golden folder under DIR and prints a line of JSON for each case.
+gradus-tools golden DIR [--engine cpu|gpu|all] [--variant N|timed]
+    Runs every golden folder under DIR and prints a line of JSON for each case. A variant is one of the GPU's products,
+    0 to 3, used everywhere, or each where it is the fastest.
 
 gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--steps K] [--guidance G]
-    [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu]
+    [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu] [--variant N|timed]
     [--lora FILE:WEIGHT ..] -o FILE.png
     Makes a picture with a checkpoint in diffusers' layout.
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use futures_util::future::LocalBoxFuture;
 use gradus::gpu;
+use gradus::kernels::nn::{CONV, TileChoices, tune};
 use gradus::kernels::{Control, Engine, cpu::CpuEngine};
 use gradus::ports::{Files, Observer};
 use gradus::value::{Error, NoteLevel, Picture, Progress, Time};
@@ -77,11 +78,20 @@ pub fn cpu() -> Rc<dyn Engine> {
     Rc::new(CpuEngine::new("A native command."))
 }
 
-/// The GPU's engine.
-pub fn gpu() -> Result<Rc<dyn Engine>, String> {
+/// The GPU's engine, with this variant of the product everywhere: a number, or `timed` for what is the fastest here.
+pub fn gpu(variant: Option<&str>) -> Result<Rc<dyn Engine>, String> {
     pollster::block_on(async {
         let probe = gpu::probe().await.map_err(|none| none.to_string())?;
         let engine = probe.open().await.map_err(|error| error.to_string())?;
+        let choices = match variant {
+            None => TileChoices::default(),
+            Some("timed") => tune(&engine, &Clock(Instant::now())).await.map_err(|error| error.to_string())?,
+            Some(number) => {
+                let number = number.parse().ok().filter(|&number: &usize| number < CONV.len());
+                TileChoices::all(number.ok_or_else(|| format!("The variants are 0 to {} and timed.", CONV.len() - 1))?)
+            }
+        };
+        engine.choose(choices);
         Ok(Rc::new(engine) as Rc<dyn Engine>)
     })
 }

@@ -1,28 +1,90 @@
-use std::borrow::Cow;
+use std::ops::Range;
 
-use gradus_cpu::nn::conv::{COLUMNS, ROWS, Shape, conv as compute};
+use gradus_cpu::nn::conv::{COLUMNS, GROUP, ROWS, Shape, conv as compute};
 
 use super::{Call, half, sizes, word};
 use crate::kernels::{Kernel, Tolerance, TwinArgs};
 
-const SOURCE: &str = include_str!("conv.wgsl");
+const ACTIVATION: &str = include_str!("activation.wgsl");
+const PRODUCT: &str = include_str!("product.wgsl");
+
 const NEAR: Tolerance = Tolerance::Near { absolute: 2e-6, relative: 2e-6 };
 
-/// A product or a convolution; see [`conv`].
-pub static CONV: Kernel =
-    Kernel::new("conv", &["const HALVES = false;", include_str!("activation.wgsl"), SOURCE]).twin(twin, NEAR);
+/// Where invocations share the inner dimension, the sum is taken in another order than the twin's.
+const REORDERED: Tolerance = Tolerance::Near { absolute: 2e-5, relative: 2e-6 };
 
-/// The same with weights that are halves.
-pub static CONV_HALVES: Kernel =
-    Kernel::new("conv-halves", &["const HALVES = true;", include_str!("activation.wgsl"), SOURCE])
-        .twin(halves_twin, NEAR);
+/// Invocations of a tile's workgroup.
+const SIZE: usize = 64;
 
-/// The result of a product or a convolution with bias, an added tensor and an activation.
+/// A variant of the product: the same buffers, parameters and results, another way through the work.
+pub struct Variant {
+    /// With weights that are floats, and with weights that are halves.
+    pub kernels: [Kernel; 2],
+    /// Rows and panels of a tile; 0 for the variant without tiles.
+    tile: [usize; 2],
+}
+
+/// A kernel for each kind of weights from the same sources.
+macro_rules! kernels {
+    ($name:literal, $tolerance:expr, $($source:expr),+) => {
+        [
+            Kernel::new($name, &["const HALVES = false;", $($source),+]).twin(twin, $tolerance),
+            Kernel::new(concat!($name, "-halves"), &["const HALVES = true;", $($source),+])
+                .twin(halves_twin, $tolerance),
+        ]
+    };
+}
+
+/// A variant whose workgroups compute tiles.
+macro_rules! tile {
+    ($name:literal, $tolerance:expr, rows $rows:literal, panels $panels:literal, depth $depth:literal, down $down:literal) => {
+        Variant {
+            kernels: kernels!(
+                $name,
+                $tolerance,
+                concat!(
+                    "const ROWS = ",
+                    $rows,
+                    "u; const PANELS = ",
+                    $panels,
+                    "u; const DEPTH = ",
+                    $depth,
+                    "u; const DOWN = ",
+                    $down,
+                    "u;"
+                ),
+                ACTIVATION,
+                PRODUCT,
+                include_str!("tile.wgsl")
+            ),
+            tile: [$rows, $panels],
+        }
+    };
+}
+
+/// The variants, by the numbers that [`conv`] takes.
+///
+/// For each: floating-point operations for each byte that comes from outside of a workgroup (f32 weights, then halves),
+/// and workgroup memory. The shapes are those that did well elsewhere: 64 × 64 tiles with an inner step of 16 in wgpu-mm's
+/// kernel 9, 8 × 8 invocations of 4 rows with 16-byte loads in ONNX Runtime's MatMulPacked, and its 16-row tiles for small maps.
+pub static CONV: [Variant; 4] = [
+    // 1.3 and 1.6 operations a byte, as far as no cache helps; no workgroup memory.
+    Variant { kernels: kernels!("conv", NEAR, ACTIVATION, PRODUCT, include_str!("conv.wgsl")), tile: [0, 0] },
+    // 16 and 21 operations a byte, 8.8 KB: 3 workgroups in 32 KiB, 11 in 100 KiB; 8 × 8 sums an invocation.
+    tile!("conv-64x64", NEAR, rows 64, panels 8, depth 4, down 8),
+    // 11 and 16 operations a byte, 6.7 KB; 4 × 8 sums an invocation.
+    tile!("conv-32x64", NEAR, rows 32, panels 8, depth 4, down 8),
+    // 5 and 8 operations a byte, 7.0 KB; eight times the workgroups of the largest, four invocations for 4 × 8 sums.
+    tile!("conv-16x32", REORDERED, rows 16, panels 4, depth 8, down 4),
+];
+
+/// The result of a product or a convolution with bias, an added tensor and an activation, by a variant of [`CONV`].
 ///
 /// Buffers: first source, second source, packed weights (`halves`: two in a word), added tensor, result; layouts as in
-/// [`gradus_cpu::nn::conv`], where an item is a block of rows × a panel of columns.
+/// [`gradus_cpu::nn::conv`]. An item is a block of rows × a panel of columns, or an invocation of a tile's workgroup.
 #[must_use]
-pub fn conv(shape: &Shape, halves: bool) -> Call {
+pub fn conv(shape: &Shape, halves: bool, variant: usize) -> Call {
+    let Variant { kernels, tile: [rows, panels] } = &CONV[variant % CONV.len()];
     let [height, width] = shape.source;
     let vectors = |floats: usize| word(floats / 4);
     let params: [u32; 20] = [
@@ -44,25 +106,30 @@ pub fn conv(shape: &Shape, halves: bool) -> Call {
         vectors(shape.channels[1]),
         shape.activation,
         word(shape.add_rows),
-        0,
-        0,
+        word(*rows),
+        word(*panels),
     ];
-    let cost = 2 * ROWS * COLUMNS * shape.depth().max(1);
-    Call::new(if halves { &CONV_HALVES } else { &CONV }, shape.blocks() * shape.panels, cost as f32, &params)
+    let depth = shape.depth().max(1);
+    let kernel = &kernels[usize::from(halves)];
+    if *rows == 0 {
+        return Call::new(kernel, shape.blocks() * shape.panels, (2 * ROWS * COLUMNS * depth) as f32, &params);
+    }
+    let tiles = shape.rows.div_ceil(*rows) * shape.panels.div_ceil(*panels);
+    Call::new(kernel, tiles * SIZE, (2 * rows * panels * COLUMNS * depth / SIZE) as f32, &params)
 }
 
 fn twin(args: TwinArgs<'_, '_>) {
-    run(args, |words| Cow::Borrowed(bytemuck::cast_slice(words)));
+    run(args, false);
 }
 
 /// The processor's own weights are never halves; this is for the shader's tests.
 fn halves_twin(args: TwinArgs<'_, '_>) {
-    let both = |&word: &u32| [half::to_f32(word as u16), half::to_f32((word >> 16) as u16)];
-    run(args, |words| Cow::Owned(words.iter().flat_map(both).collect()));
+    run(args, true);
 }
 
-fn run(args: TwinArgs<'_, '_>, unpack: impl Fn(&[u32]) -> Cow<'_, [f32]>) {
-    let Some(p) = sizes::<18>(args.params) else { return };
+// Not generic, and with one call of the processor's kernel, which is large and would be in the app once for each.
+fn run(args: TwinArgs<'_, '_>, halves: bool) {
+    let Some(p) = sizes::<20>(args.params) else { return };
     let shape = Shape {
         rows: p[0],
         panels: p[2],
@@ -80,5 +147,33 @@ fn run(args: TwinArgs<'_, '_>, unpack: impl Fn(&[u32]) -> Cow<'_, [f32]>) {
     let [first, second, weights, added, result] = args.buffers else { return };
     let sources = [bytemuck::cast_slice(first), bytemuck::cast_slice(second)];
     let (added, result) = (bytemuck::cast_slice(added), bytemuck::cast_slice_mut(result));
-    compute(args.span, &shape, sources, &unpack(weights), added, result);
+    let both = |&word: &u32| [half::to_f32(word as u16), half::to_f32((word >> 16) as u16)];
+    let unpacked: Vec<f32>;
+    let weights = if halves {
+        unpacked = weights.iter().flat_map(both).collect();
+        &unpacked
+    } else {
+        bytemuck::cast_slice(weights)
+    };
+    for items in if p[18] == 0 { vec![args.span] } else { items_of_tiles(args.span, &shape, [p[18], p[19]]) } {
+        compute(items, &shape, sources, weights, added, result);
+    }
+}
+
+/// The items of a span of tiles as the processor's kernel counts them. Tiles are whole, since a span is whole workgroups.
+fn items_of_tiles(span: Range<u32>, shape: &Shape, [rows, panels]: [usize; 2]) -> Vec<Range<u32>> {
+    let mut items = Vec::new();
+    let across = shape.panels.div_ceil(panels);
+    for tile in span.start as usize / SIZE..(span.end as usize).div_ceil(SIZE) {
+        let first = tile / across * rows;
+        for block in first / ROWS..(first + rows).min(shape.rows).div_ceil(ROWS) {
+            let panel = tile % across * panels;
+            for group in (panel..(panel + panels).min(shape.panels)).step_by(GROUP) {
+                let members = (shape.panels - group).min(GROUP);
+                let item = word(group * shape.blocks() + block * members);
+                items.push(item..item + word(members));
+            }
+        }
+    }
+    items
 }

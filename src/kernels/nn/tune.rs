@@ -1,0 +1,205 @@
+//! Which variant of the product is the fastest on an engine, for each class of shapes: timed once, then remembered.
+
+use std::time::Duration;
+
+use gradus_cpu::hash;
+use gradus_cpu::nn::conv::Shape;
+
+use super::conv::{CONV, conv};
+use crate::kernels::{Buffer, Control, Engine, EngineError, Recording};
+
+/// The variant of [`CONV`] for each class of shapes. By default it is everywhere the one without a barrier.
+///
+/// ```
+/// use gradus::kernels::nn::TileChoices;
+/// let tiles = TileChoices::all(1);
+/// assert_eq!(TileChoices::parse(&tiles.text()), Some(tiles));
+/// assert_eq!(TileChoices::parse("of an older build"), None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TileChoices([u8; 4]);
+
+/// The classes.
+const PRODUCT: usize = 0;
+const CONVOLUTION: usize = 1;
+const FEW: usize = 2;
+const NARROW: usize = 3;
+
+/// Fewer of the largest tiles than this leave units of a GPU without work (ONNX Runtime's bound for its smaller tiles).
+const FILLING: usize = 128;
+
+/// A result of so few panels is narrower than half of any tile.
+const FEWEST_PANELS: usize = 2;
+
+/// A variant is chosen when it takes less than this share of the time of the one without a barrier.
+const WINS: f64 = 0.9;
+
+/// What is measured takes so long: browsers' clocks stand still for up to a millisecond.
+const TELLING: Duration = Duration::from_millis(16);
+
+/// After so long no other class is timed: what was the best so far is taken.
+const LONG: Duration = Duration::from_millis(1500);
+
+impl TileChoices {
+    /// One variant for everything.
+    #[must_use]
+    pub fn all(variant: usize) -> Self {
+        Self([(variant % CONV.len()) as u8; 4])
+    }
+
+    /// The variant for a shape.
+    #[must_use]
+    pub fn variant(&self, shape: &Shape) -> usize {
+        let large = shape.rows.div_ceil(64) * shape.panels.div_ceil(8);
+        let class = if shape.panels <= FEWEST_PANELS {
+            NARROW
+        } else if large < FILLING {
+            FEW
+        } else if shape.kernel == [1, 1] {
+            PRODUCT
+        } else {
+            CONVOLUTION
+        };
+        self.0[class].into()
+    }
+
+    /// As a text to be remembered.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.0.iter().fold(build(), |all, &variant| all << 2 | u64::from(variant)).to_string()
+    }
+
+    /// Reads a text of the same build.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let all: u64 = text.parse().ok()?;
+        (all >> 8 == build()).then(|| Self([6, 4, 2, 0].map(|shift| (all >> shift & 3) as u8)))
+    }
+}
+
+// Two bits are a variant.
+const _: () = assert!(CONV.len() == 4);
+
+/// Tells builds apart whose shaders differ.
+fn build() -> u64 {
+    let sources = CONV.iter().flat_map(|variant| variant.kernels[0].sources).flat_map(|source| source.bytes());
+    sources.fold(0, |state, byte| hash(state ^ u32::from(byte))).into()
+}
+
+/// What stands for a class: a product of many rows over a short inner dimension, a 3×3 convolution, one of a small map.
+const SAMPLES: [Shape; 3] = [sample(64, 1, 320, 40), sample(64, 3, 64, 40), sample(12, 3, 256, 64)];
+
+const fn sample(side: usize, kernel: usize, channels: usize, panels: usize) -> Shape {
+    Shape {
+        rows: side * side,
+        panels,
+        width: panels * 8,
+        source: [side; 2],
+        result: [side; 2],
+        kernel: [kernel; 2],
+        stride: 1,
+        padding: [kernel / 2; 2],
+        upsample: 0,
+        channels: [channels, 0],
+        activation: 0,
+        add_rows: 0,
+    }
+}
+
+/// Times every variant; half a second on a GPU, and its pipelines are made.
+///
+/// # Errors
+/// When the engine is lost or has no memory for it.
+pub async fn tune(engine: &dyn Engine, control: &dyn Control) -> Result<TileChoices, EngineError> {
+    let mut choices = TileChoices::default();
+    let began = control.now();
+    let mut best = 0;
+    for (choice, shape) in choices.0.iter_mut().zip(&SAMPLES) {
+        if control.now().since(began) > LONG {
+            *choice = best as u8;
+            continue;
+        }
+        let mut filling = Recording::new();
+        let sample = Sample { shape, buffers: buffers(shape, engine, &mut filling)?, engine, control };
+        engine.run(&filling, control).await?;
+        let mut shortest = f64::INFINITY;
+        // The one without a barrier comes last, as it is seldom the fastest: then it is soon done with.
+        for variant in (0..CONV.len()).rev() {
+            let took = sample.time(variant, shortest * 2.0).await?;
+            if took < if variant == 0 { shortest / WINS } else { shortest } {
+                (best, shortest) = (variant, took);
+            }
+        }
+        // Its results are those of the one without a barrier, as far as rounding goes.
+        let mut results = [Vec::new(), Vec::new()];
+        for (result, variant) in results.iter_mut().zip([0, best]) {
+            sample.run(variant, 1).await?;
+            *result = engine.read(&sample.buffers[4]).await?;
+        }
+        let near = |(&one, &other): (&u32, &u32)| (f32::from_bits(one) - f32::from_bits(other)).abs() < 1e-3;
+        if !results[0].iter().zip(&results[1]).all(near) {
+            best = 0;
+        }
+        *choice = best as u8;
+    }
+    Ok(choices)
+}
+
+/// Buffers for a product of halves, as checkpoints for GPUs have them, and the writes that fill them.
+fn buffers(shape: &Shape, engine: &dyn Engine, filling: &mut Recording) -> Result<Vec<Buffer>, EngineError> {
+    // Sources as floats and weights as halves from ±1/8 to ±1/4.
+    let source = (shape.rows * shape.channels[0], 0x3e00_0000, 0x807f_ffff);
+    let weights = (shape.panels * (shape.depth() + 1) * 4, 0x3000_3000, 0x83ff_83ff);
+    let nothing = (4, 0, 0);
+    let mut buffers = Vec::new();
+    for (words, first, mask) in [source, nothing, weights, nothing, (shape.rows * shape.width, 0, 0)] {
+        let buffer = engine.buffer("timing", words)?;
+        if mask != 0 {
+            let numbers: Vec<u32> = (0..words as u32).map(|n| first | hash(n) & mask).collect();
+            filling.write(&buffer, &numbers);
+        }
+        buffers.push(buffer);
+    }
+    Ok(buffers)
+}
+
+/// A product to be timed.
+struct Sample<'a> {
+    shape: &'a Shape,
+    buffers: Vec<Buffer>,
+    engine: &'a dyn Engine,
+    control: &'a dyn Control,
+}
+
+impl Sample<'_> {
+    async fn run(&self, variant: usize, times: usize) -> Result<f64, EngineError> {
+        let mut recording = Recording::new();
+        for _ in 0..times {
+            recording.push(conv(self.shape, true, variant).on(self.buffers.clone()));
+        }
+        let began = self.control.now();
+        self.engine.run(&recording, self.control).await?;
+        Ok(self.control.now().since(began).as_secs_f64())
+    }
+
+    /// Seconds of one product, infinite for what the device refuses; less exact beyond `most`.
+    async fn time(&self, variant: usize, most: f64) -> Result<f64, EngineError> {
+        // The first run makes the pipeline; the engine learns from run to run how much it can submit at once.
+        match self.run(variant, 1).await {
+            Err(EngineError::Refused { .. }) => return Ok(f64::INFINITY),
+            other => other?,
+        };
+        let mut times = 1;
+        loop {
+            let took = self.run(variant, times).await?;
+            let share = took / TELLING.as_secs_f64();
+            if share > 0.3 && took > most * times as f64 {
+                return Ok(took / times as f64);
+            }
+            if share >= 1.0 || times >= 512 {
+                return Ok(took.min(self.run(variant, times).await?) / times as f64);
+            }
+            times *= if share > 0.5 { 2 } else { 4 };
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Which variant of the product is chosen, on engines that only say how long they would take.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+use std::cell::Cell;
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use gradus::kernels::nn::{CONV, TileChoices, tune};
+use gradus::kernels::{Buffer, BufferId, Command, Control, Engine, EngineError, EngineInfo, EngineKind, Recording};
+use gradus::value::Time;
+use gradus_cpu::nn::conv::Shape;
+
+/// What a variant does on an engine of paper.
+#[derive(Clone, Copy)]
+enum Does {
+    /// So many operations a second when all units have work.
+    Rate(f64),
+    /// The same, with a wrong number in the result.
+    Wrong(f64),
+    Refuse,
+    Lose,
+}
+use Does::{Lose, Rate, Refuse, Wrong};
+
+/// An engine that computes nothing: each kernel takes its time, and each run half a millisecond more.
+struct Paper {
+    info: EngineInfo,
+    does: [Does; 4],
+    /// Workgroups that have all units busy.
+    filling: f64,
+    now: Cell<f64>,
+    wrong: Cell<bool>,
+}
+
+impl Paper {
+    fn new(does: [Does; 4], filling: f64) -> Self {
+        let text = String::new;
+        let info = EngineInfo {
+            kind: EngineKind::Gpu,
+            name: text(),
+            software: false,
+            tier: text(),
+            largest_buffer: 1 << 30,
+            note: text(),
+        };
+        Self { info, does, filling, now: Cell::new(0.0), wrong: Cell::new(false) }
+    }
+
+    fn tuned(&self) -> Result<TileChoices, EngineError> {
+        pollster::block_on(tune(self, self))
+    }
+}
+
+impl Control for Paper {
+    /// Of a browser whose clock moves once a millisecond.
+    fn now(&self) -> Time {
+        Time::from_micros((self.now.get() * 1e3) as u64 * 1000)
+    }
+
+    fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
+        std::future::ready(()).boxed_local()
+    }
+}
+
+impl Engine for Paper {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn buffer(&self, _: &str, words: usize) -> Result<Buffer, EngineError> {
+        Ok(Buffer::new(BufferId(0), words, |_| ()))
+    }
+
+    fn run<'a>(&'a self, recording: &'a Recording, _: &'a dyn Control) -> LocalBoxFuture<'a, Result<(), EngineError>> {
+        self.now.set(self.now.get() + 0.0005);
+        for command in recording.commands() {
+            let Command::Dispatch(dispatch) = command else { continue };
+            let variant = CONV.iter().position(|variant| std::ptr::eq(&variant.kernels[1], dispatch.kernel));
+            let rate = match self.does[variant.expect("a variant with halves")] {
+                Rate(rate) | Wrong(rate) => rate,
+                Lose => return std::future::ready(Err(EngineError::Lost("gone".into()))).boxed_local(),
+                Refuse => {
+                    let refused = EngineError::Refused { kernel: "conv".into(), why: "no".into() };
+                    return std::future::ready(Err(refused)).boxed_local();
+                }
+            };
+            self.wrong.set(matches!(self.does[variant.unwrap()], Wrong(_)));
+            let busy = (f64::from(dispatch.items) / 64.0 / self.filling).min(1.0);
+            let operations = f64::from(dispatch.items) * f64::from(dispatch.cost);
+            self.now.set(self.now.get() + operations / (rate * busy));
+        }
+        std::future::ready(Ok(())).boxed_local()
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
+        let mut words = vec![1f32.to_bits(); buffer.words()];
+        if let (true, Some(last)) = (self.wrong.get(), words.last_mut()) {
+            *last = f32::NAN.to_bits();
+        }
+        std::future::ready(Ok(words)).boxed_local()
+    }
+
+    fn idle(&self) -> LocalBoxFuture<'_, ()> {
+        std::future::ready(()).boxed_local()
+    }
+}
+
+/// A product, a convolution, one of a small map, and a narrow one.
+fn shapes() -> [Shape; 4] {
+    let shape = |side: usize, kernel: usize, panels: usize| Shape {
+        rows: side * side,
+        panels,
+        kernel: [kernel; 2],
+        channels: [320, 0],
+        ..Shape::default()
+    };
+    [shape(64, 1, 40), shape(64, 3, 40), shape(8, 3, 160), shape(512, 3, 1)]
+}
+
+#[test]
+fn a_variant_is_chosen_where_it_wins() {
+    let check = |what: &str, does: [Does; 4], filling: f64, expected: [usize; 4]| {
+        for scale in [1e10, 1e11, 1e12, 1e13] {
+            let at = |does| match does {
+                Rate(rate) => Rate(rate * scale),
+                Wrong(rate) => Wrong(rate * scale),
+                other => other,
+            };
+            let engine = Paper::new(does.map(at), filling);
+            let choices = engine.tuned().unwrap();
+            let variants = shapes().map(|shape| choices.variant(&shape));
+            if scale > 1e10 {
+                assert_eq!(variants, expected, "{what} at {scale:e}: {choices:?}");
+            } else {
+                assert_eq!(variants[..2], expected[..2], "{what} at {scale:e}: {choices:?}");
+            }
+            let took = engine.now.get();
+            assert!(took < if scale > 1e11 { 0.8 } else { 4.0 }, "{what} at {scale:e} took {took} s");
+            println!("{{\"engine\":\"{what}\",\"operations\":{scale:e},\"tuning_s\":{took:.2}}}");
+        }
+    };
+    let good = [Rate(0.3), Rate(1.0), Rate(0.7), Rate(0.5)];
+    check("many units", good, 128.0, [1, 1, 3, 0]);
+    check("few units", good, 8.0, [1, 1, 1, 0]);
+    check("software", [Rate(1.0), Rate(0.7), Rate(0.5), Rate(0.3)], 1.0, [0; 4]);
+    check("nearly as fast", [Rate(0.97), Rate(1.0), Rate(0.9), Rate(0.9)], 1.0, [0; 4]);
+    check("a wrong number", [Rate(0.3), Rate(0.8), Wrong(1.0), Rate(0.5)], 1.0, [0; 4]);
+    check("one is refused", [Rate(0.3), Refuse, Rate(0.8), Rate(0.5)], 1.0, [2, 2, 2, 0]);
+    check("all but one are refused", [Rate(0.3), Refuse, Refuse, Refuse], 1.0, [0; 4]);
+}
+
+#[test]
+fn a_lost_engine_is_told() {
+    let engine = Paper::new([Rate(1e12), Rate(1e12), Rate(1e12), Lose], 1.0);
+    assert_eq!(engine.tuned(), Err(EngineError::Lost("gone".into())));
+}
+
+#[test]
+fn choices_are_remembered_as_texts_of_this_build() {
+    for variant in 0..CONV.len() {
+        let choices = TileChoices::all(variant);
+        assert_eq!(TileChoices::parse(&choices.text()), Some(choices));
+        assert_eq!(shapes().map(|shape| choices.variant(&shape)), [variant; 4]);
+    }
+    let number: u64 = TileChoices::default().text().parse().unwrap();
+    for other in [String::new(), "many".into(), "0".into(), (number + 256).to_string(), format!("-{number}")] {
+        assert_eq!(TileChoices::parse(&other), None, "{other:?}");
+    }
+}
