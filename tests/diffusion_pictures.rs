@@ -6,21 +6,18 @@
 mod fixtures;
 mod support;
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
-
-use futures_util::future::LocalBoxFuture;
 
 use gradus::diffusion::json::Json;
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Lora, Merge, Pipeline, Report, Request, Start};
+use gradus::diffusion::{Lora, Merge, Pipeline, Request, Start};
 use gradus::gpu;
-use gradus::kernels::{Buffer, Control, Engine, EngineError, Recording, cpu::CpuEngine};
+use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
-use gradus::value::{EngineInfo, EngineKind, Picture};
+use gradus::value::Picture;
 use support::Ticking;
 use support::watcher::Watcher;
 
@@ -349,116 +346,6 @@ fn fields_that_nobody_here_knows_are_refused_by_their_name() {
             let why = loaded.err().map(|error| error.message().to_owned()).unwrap_or_default();
             assert!(why.contains(path) && why.contains(key), "{path} with {key}: {why}");
         }
-    });
-}
-
-/// An engine with little memory: what is asked for beyond it is refused, as a GPU's driver does.
-struct Tight {
-    engine: CpuEngine,
-    most: u64,
-    used: Rc<Cell<u64>>,
-    highest: Cell<u64>,
-}
-
-impl Tight {
-    fn of(most: u64) -> Self {
-        Self { engine: CpuEngine::new("test"), most, used: Rc::default(), highest: Cell::new(0) }
-    }
-}
-
-impl Engine for Tight {
-    fn info(&self) -> &EngineInfo {
-        self.engine.info()
-    }
-
-    fn buffer(&self, name: &str, words: usize) -> Result<Buffer, EngineError> {
-        let bytes = words.max(1) as u64 * 4;
-        if self.used.get() + bytes > self.most {
-            return Err(EngineError::Memory { asked: bytes, most: 0 });
-        }
-        let inner = self.engine.buffer(name, words)?;
-        self.used.set(self.used.get() + bytes);
-        self.highest.set(self.highest.get().max(self.used.get()));
-        let (used, id, words) = (Rc::clone(&self.used), inner.id(), inner.words());
-        Ok(Buffer::new(id, words, move |_| {
-            let _ = &inner;
-            used.set(used.get() - bytes);
-        }))
-    }
-
-    fn run<'a>(
-        &'a self,
-        recording: &'a Recording,
-        control: &'a dyn Control,
-    ) -> LocalBoxFuture<'a, Result<(), EngineError>> {
-        self.engine.run(recording, control)
-    }
-
-    fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
-        self.engine.read(buffer)
-    }
-
-    fn idle(&self) -> LocalBoxFuture<'_, ()> {
-        self.engine.idle()
-    }
-}
-
-#[test]
-fn where_memory_is_short_the_stages_take_turns_and_the_picture_is_the_same() {
-    pollster::block_on(async {
-        for fixture in ["sd1", "xl", "flow"] {
-            let roomy = Tight::of(u64::MAX);
-            let (_, whole) = pipeline(fixture, &roomy).await;
-            let request = Request { prompt: "a red ball".into(), steps: 3, ..whole.usual_request() };
-            let expected = whole.generate(&request, &roomy, &control(), &Watcher::default()).await.unwrap();
-            // One byte too few: the first picture finds that out, the second one takes turns from the start.
-            let tight = Tight::of(roomy.highest.get() - 1);
-            let (files, watcher) = (fixture_files(fixture), Watcher::default());
-            let pipeline = Pipeline::load(files, &tight, &control(), &watcher).await.unwrap();
-            for _ in 0..2 {
-                tight.highest.set(0);
-                let made = pipeline.generate(&request, &tight, &control(), &watcher).await.unwrap();
-                assert_eq!(made[0].rgba(), expected[0].rgba(), "{fixture}");
-                assert_eq!(tight.used.get(), 0, "{fixture}: nothing stays");
-            }
-            assert!(watcher.notes.borrow().iter().any(|note| note.contains("one after another")), "{fixture}");
-            let by_turns = tight.highest.get();
-            assert!(by_turns * 100 < roomy.highest.get() * 98, "{fixture}: {by_turns} of {}", roomy.highest.get());
-            // As much as that is enough, whenever it is found out.
-            let tight = Tight::of(by_turns);
-            let pipeline = Pipeline::load(fixture_files(fixture), &tight, &control(), &watcher).await.unwrap();
-            let made = pipeline.generate(&request, &tight, &control(), &watcher).await.unwrap();
-            assert_eq!(made[0].rgba(), expected[0].rgba(), "{fixture}");
-        }
-    });
-}
-
-fn fixture_files(fixture: &str) -> Rc<dyn Files> {
-    Rc::new(fixtures::files(fixture, |_, _| None))
-}
-
-#[test]
-fn a_report_tells_what_a_checkpoint_takes_before_it_is_read() {
-    pollster::block_on(async {
-        let files = fixtures::files("sd1", |_, _| None);
-        let engine = CpuEngine::new("test");
-        let report = Report::read(&files, engine.info()).await.unwrap();
-        let names: Vec<&str> = report.files.iter().map(|(path, _)| path.as_str()).collect();
-        for name in ["unet/config.json", "unet/diffusion_pytorch_model.safetensors", "tokenizer/vocab.json"] {
-            assert!(names.contains(&name), "{names:?}");
-        }
-        for (path, bytes) in &report.files {
-            assert_eq!(files.size(path).await.unwrap(), Some(*bytes));
-        }
-        assert_eq!(report.fit, Ok(()));
-        // What loading then really takes: all weights, as this engine keeps them.
-        let counted = Tight::of(u64::MAX);
-        let (_, _pipeline) = pipeline("sd1", &counted).await;
-        assert_eq!(report.needs.weight_bytes, counted.used.get());
-        // An adapter that is too small is told so, with both figures.
-        let small = EngineInfo { kind: EngineKind::Gpu, largest_buffer: 1 << 10, ..engine.info().clone() };
-        let refused = Report::read(&files, &small).await.unwrap().fit.unwrap_err();
-        assert!(refused.message().contains("this graphics adapter allows 0 MiB"), "{refused}");
     });
 }
 

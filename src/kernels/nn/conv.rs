@@ -8,7 +8,8 @@ use crate::kernels::{Kernel, Tolerance, TwinArgs};
 const ACTIVATION: &str = include_str!("activation.wgsl");
 const PRODUCT: &str = include_str!("product.wgsl");
 
-const NEAR: Tolerance = Tolerance::Near { absolute: 2e-6, relative: 2e-6 };
+// The processor's 3×3 sums go through Winograd's points, which round about twice as much as plain sums.
+const NEAR: Tolerance = Tolerance::Near { absolute: 6e-6, relative: 6e-6 };
 
 /// Where invocations share the inner dimension, the sum is taken in another order than the twin's.
 const REORDERED: Tolerance = Tolerance::Near { absolute: 2e-5, relative: 2e-6 };
