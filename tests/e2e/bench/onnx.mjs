@@ -5,7 +5,7 @@
 //
 // `table` tells where the time of our step goes, kind by kind. What was tried, and what it gave, is in docs/speed.md.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { launch } from "../harness/browser.mjs";
 import { serve } from "../harness/server.mjs";
@@ -30,13 +30,17 @@ function prepare() {
     run(`${MADE}/venv/bin/pip`, ["install", "--quiet", "-r", `${HERE}requirements.txt`]);
     run(`${MADE}/venv/bin/python`, [`${HERE}make.py`, `${MADE}/network`]);
   }
-  if (!newer(`${HERE}node_modules/.package-lock.json`, `${HERE}package-lock.json`)) run("npm", ["ci", "--no-audit", "--no-fund"], HERE);
+  if (!newer(`${MADE}/npm/node_modules/.package-lock.json`, `${HERE}package-lock.json`)) {
+    mkdirSync(`${MADE}/npm`, { recursive: true });
+    for (const name of ["package.json", "package-lock.json"]) copyFileSync(HERE + name, `${MADE}/npm/${name}`);
+    run("npm", ["ci", "--no-audit", "--no-fund"], `${MADE}/npm`);
+  }
   run("cargo", ["xtask", "dist", "--example", `./${APP}`]);
   // One folder to serve: the page, the runtime and the network.
   rmSync(`${MADE}/site`, { recursive: true, force: true });
   mkdirSync(`${MADE}/site`);
   symlinkSync(`${ROOT}${APP}/dist`, `${MADE}/site/app`);
-  symlinkSync(`${HERE}node_modules/onnxruntime-web/dist`, `${MADE}/site/ort`);
+  symlinkSync(`${MADE}/npm/node_modules/onnxruntime-web/dist`, `${MADE}/site/ort`);
   symlinkSync(`${MADE}/network`, `${MADE}/site/network`);
 }
 

@@ -71,6 +71,7 @@ impl Shape {
     }
 
     /// The picture, the line and the place in it of a row of the result.
+    #[inline(never)]
     pub(super) fn pixel(&self, row: usize) -> [usize; 3] {
         let [height, width] = self.result;
         let (picture, inside) = (row / (height * width), row % (height * width));
@@ -83,6 +84,7 @@ impl Shape {
         self.source_row_of(self.pixel(row), [tap / self.kernel[1], tap % self.kernel[1]])
     }
 
+    #[inline(never)]
     pub(super) fn source_row_of(&self, [picture, y, x]: [usize; 3], [down, right]: [usize; 2]) -> Option<usize> {
         let y = (y * self.stride + down).checked_sub(self.padding[0])?;
         let x = (x * self.stride + right).checked_sub(self.padding[1])?;
@@ -171,7 +173,7 @@ fn store(shape: &Shape, first: usize, panel: usize, sums: [Eight; ROWS], added: 
 }
 
 /// A row's sums of a panel, with what is added and the activation, into the result.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn finish(shape: &Shape, row: usize, panel: usize, sum: Eight, added: &[f32], result: &mut [f32]) {
     let column = panel * COLUMNS;
     let whole = column + COLUMNS <= shape.width;

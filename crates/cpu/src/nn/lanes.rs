@@ -59,12 +59,40 @@ mod inner {
     pub(super) fn store(x: Inner) -> [f32; LANES] {
         x
     }
+
+    pub(super) type Half = [f32; 4];
+    pub(super) const ZERO: Half = [0.0; 4];
+
+    #[inline(always)]
+    pub(super) fn load_half(x: &[f32; 4]) -> Half {
+        *x
+    }
+
+    #[inline(always)]
+    pub(super) fn store_half(x: Half) -> [f32; 4] {
+        x
+    }
+
+    #[inline(always)]
+    pub(super) fn half([a, b, c, d]: Half) -> Half {
+        [a * 0.5, b * 0.5, c * 0.5, d * 0.5]
+    }
+
+    #[inline(always)]
+    pub(super) fn add_half(a: Half, b: Half) -> Half {
+        [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]]
+    }
+
+    #[inline(always)]
+    pub(super) fn sub_half(a: Half, b: Half) -> Half {
+        [a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]]
+    }
 }
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod inner {
     use core::arch::wasm32::{
-        f32x4_abs, f32x4_add, f32x4_div, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i32x4_add,
+        f32x4, f32x4_abs, f32x4_add, f32x4_div, f32x4_mul, f32x4_pmax, f32x4_pmin, f32x4_splat, f32x4_sub, i32x4_add,
         i32x4_shl, v128,
     };
 
@@ -111,6 +139,26 @@ mod inner {
     pub(super) fn store(x: Inner) -> [f32; LANES] {
         bytemuck::cast(x)
     }
+
+    pub(super) type Half = v128;
+    pub(super) const ZERO: Half = f32x4(0.0, 0.0, 0.0, 0.0);
+
+    #[inline(always)]
+    pub(super) fn load_half(x: &[f32; 4]) -> Half {
+        bytemuck::pod_read_unaligned(bytemuck::bytes_of(x))
+    }
+
+    #[inline(always)]
+    pub(super) fn store_half(x: Half) -> [f32; 4] {
+        bytemuck::cast(x)
+    }
+
+    #[inline(always)]
+    pub(super) fn half(x: Half) -> Half {
+        f32x4_mul(x, f32x4_splat(0.5))
+    }
+
+    pub(super) use core::arch::wasm32::{f32x4_add as add_half, f32x4_sub as sub_half};
 }
 
 /// Eight floats.
@@ -211,6 +259,45 @@ macro_rules! operator {
 }
 
 operator! { Add add Sub sub Mul mul Div div }
+
+/// Four floats, for what is long: in eights it would be twice the code.
+#[derive(Clone, Copy)]
+pub(super) struct Four(inner::Half);
+
+impl Four {
+    pub(super) const ZERO: Self = Self(inner::ZERO);
+
+    #[inline(always)]
+    pub(super) fn load(x: &[f32; 4]) -> Self {
+        Self(inner::load_half(x))
+    }
+
+    #[inline(always)]
+    pub(super) fn store(self) -> [f32; 4] {
+        inner::store_half(self.0)
+    }
+
+    #[inline(always)]
+    pub(super) fn half(self) -> Self {
+        Self(inner::half(self.0))
+    }
+}
+
+impl Add for Four {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(inner::add_half(self.0, other.0))
+    }
+}
+
+impl Sub for Four {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(inner::sub_half(self.0, other.0))
+    }
+}
 
 /// Puts into each place what a function makes of what is there and of the numbers of the others, eight at a time; all
 /// are of one length.

@@ -94,7 +94,8 @@ fn swish8(x: Eight, k: f32) -> Eight {
     x / (power8((x * (-k * LOG2_E)).smaller(Eight::splat(126.0))) + 1.0)
 }
 
-#[inline(always)]
+/// Once, as it is a kilobyte.
+#[inline(never)]
 fn gelu8(x: Eight) -> Eight {
     let a = (x * std::f32::consts::FRAC_1_SQRT_2).abs();
     let t = Eight::splat(1.0) / (a * 0.327_591_1 + 1.0);

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use super::conv::{COLUMNS, GROUP, ROWS, Shape, finish};
-use super::lanes::{Eight, LANES};
+use super::lanes::{Eight, Four, LANES};
 use super::math::Activation;
 use super::product::accumulate;
 
@@ -20,9 +20,6 @@ use super::product::accumulate;
 const POINTS: usize = 16;
 /// Tiles whose points are kept at a time: few enough for the processor's second cache, and a multiple of [`ROWS`].
 const TILES: usize = 32;
-/// Floats of the weights' points that are kept at a time, for which the tiles' points are then made once: as many as
-/// that cache holds.
-const PACKED: usize = 1 << 17;
 /// With fewer channels, or tiles, it is not worth it.
 const LEAST_CHANNELS: usize = 16;
 const LEAST_TILES: usize = 16;
@@ -34,14 +31,6 @@ pub(super) fn suits(shape: &Shape) -> bool {
         && shape.channels[0] + shape.channels[1] >= LEAST_CHANNELS
         && shape.rows >= LEAST_TILES * 4
         && Activation::of(shape.activation) != Activation::Geglu
-}
-
-/// What a span computes in one group of panels. Blocks at its ends are computed whole: what of them is another span's
-/// comes out as it does there.
-struct Part {
-    panels: Range<usize>,
-    rows: Range<usize>,
-    tiles: Range<usize>,
 }
 
 /// As [`super::conv::conv`].
@@ -56,27 +45,28 @@ pub(super) fn conv(
     let inner = shape.channels[0] + shape.channels[1];
     let nothing = vec![0.0f32; inner];
     let work = Work { shape, inner, sources, nothing: &nothing, lines: shape.result.map(|side| side.div_ceil(2)) };
-    let (panel_size, packed_size) = ((shape.depth() + 1) * COLUMNS, POINTS * inner * COLUMNS);
-    let parts = work.parts(span.start as usize..span.end as usize);
-    let at_once = (PACKED / (packed_size * GROUP)).clamp(1, parts.len().max(1));
+    let size = (shape.depth() + 1) * COLUMNS;
+    let in_group = shape.blocks() * GROUP;
     let mut points = vec![0.0f32; POINTS * stride(inner)];
-    let mut packed = vec![0.0f32; packed_size * GROUP * at_once];
+    let mut packed = vec![0.0f32; GROUP * POINTS * inner * COLUMNS];
     let mut sums = vec![[0.0f32; LANES]; POINTS * TILES];
     let (mut points_of, mut pixels) = (0..0, [[None; 4]; TILES]);
-    for parts in parts.chunks(at_once) {
-        let all = parts.iter().zip(packed.chunks_exact_mut(packed_size * GROUP));
-        for (panel, packed) in all.flat_map(|(part, to)| part.panels.clone().zip(to.chunks_exact_mut(packed_size))) {
-            let Some(panel) = weights.get(panel * panel_size + COLUMNS..(panel + 1) * panel_size) else { return };
+    let (mut item, end) = (span.start as usize, span.end as usize);
+    while item < end {
+        // The part of the span that is in one group of panels, as rows of the result.
+        let group = item / in_group;
+        let panels = group * GROUP..shape.panels.min((group + 1) * GROUP);
+        let until = end.min(group * in_group + shape.blocks() * panels.len());
+        let block = |item: usize| (item - group * in_group) / panels.len().max(1);
+        let rows = block(item) * ROWS..shape.rows.min((block(until - 1) + 1) * ROWS);
+        item = until;
+        for (packed, panel) in packed.chunks_exact_mut(POINTS * inner * COLUMNS).zip(panels.clone()) {
+            let Some(panel) = weights.get(panel * size + COLUMNS..(panel + 1) * size) else { return };
             pack(panel, inner, packed);
         }
-        let first = parts.iter().map(|part| part.tiles.start).min().unwrap_or(0);
-        let last = parts.iter().map(|part| part.tiles.end).max().unwrap_or(0);
-        for first in (first..last).step_by(TILES) {
-            let tiles = first..last.min(first + TILES);
-            let touches = |part: &Part| part.tiles.start < tiles.end && tiles.start < part.tiles.end;
-            if !parts.iter().any(touches) {
-                continue;
-            }
+        let tiles = work.tiles(&rows);
+        for first in tiles.clone().step_by(TILES) {
+            let tiles = first..tiles.end.min(first + TILES);
             if tiles != points_of {
                 for (place, (tile, pixels)) in tiles.clone().zip(&mut pixels).enumerate() {
                     work.points(tile, place, &mut points);
@@ -84,17 +74,13 @@ pub(super) fn conv(
                 }
                 points_of = tiles.clone();
             }
-            let all = parts.iter().zip(packed.chunks_exact(packed_size * GROUP)).filter(|(part, _)| touches(part));
-            for (part, packed) in all {
-                for (panel, packed) in part.panels.clone().zip(packed.chunks_exact(packed_size)) {
-                    multiply(&points, packed, inner, tiles.len(), &mut sums);
-                    let bias = weights.get(panel * panel_size..).and_then(|panel| panel.first_chunk());
-                    let bias = bias.map_or(Eight::splat(0.0), Eight::load);
-                    for (place, pixels) in pixels.iter().take(tiles.len()).enumerate() {
-                        for (&pixel, sum) in pixels.iter().zip(gather(&sums, place)) {
-                            if let Some(row) = pixel.filter(|row| part.rows.contains(row)) {
-                                finish(shape, row, panel, bias + sum, added, result);
-                            }
+            for (packed, panel) in packed.chunks_exact(POINTS * inner * COLUMNS).zip(panels.clone()) {
+                multiply(&points, packed, inner, tiles.len(), &mut sums);
+                let Some(bias) = weights.get(panel * size..).and_then(|panel| panel.first_chunk()) else { return };
+                for (place, pixels) in pixels.iter().take(tiles.len()).enumerate() {
+                    for (&pixel, sum) in pixels.iter().zip(gather(&sums, place)) {
+                        if let Some(row) = pixel.filter(|row| rows.contains(row)) {
+                            finish(shape, row, panel, Eight::load(bias) + sum, added, result);
                         }
                     }
                 }
@@ -118,26 +104,6 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn parts(&self, span: Range<usize>) -> Vec<Part> {
-        let (shape, in_group) = (self.shape, self.shape.blocks() * GROUP);
-        let mut parts = Vec::new();
-        let mut item = span.start;
-        while item < span.end {
-            let group = item / in_group;
-            let panels = group * GROUP..shape.panels.min((group + 1) * GROUP);
-            let block = |item: usize| (item - group * in_group) / panels.len();
-            let until = span.end.min(group * in_group + shape.blocks() * panels.len());
-            if until <= item {
-                break;
-            }
-            let rows = block(item) * ROWS..shape.rows.min((block(until - 1) + 1) * ROWS);
-            let tiles = self.tiles(&rows);
-            parts.push(Part { panels, rows, tiles });
-            item = until;
-        }
-        parts
-    }
-
     /// The tiles of all lines that have some of these rows.
     fn tiles(&self, rows: &Range<usize>) -> Range<usize> {
         let [lines, width] = self.lines;
@@ -168,55 +134,52 @@ impl Work<'_> {
     /// The points of a tile's source: the differences and sums of pixels along lines, then along columns.
     fn points(&self, tile: usize, place: usize, points: &mut [f32]) {
         let corner = self.corner(tile);
-        let mut first = 0;
+        let (points, _) = points.as_chunks_mut::<4>();
+        let mut first = place * self.inner / 4;
         for (source, &channels) in self.sources.iter().zip(&self.shape.channels) {
-            let mut pixels: [[&[f32]; 4]; 4] = [[&self.nothing[..channels]; 4]; 4];
-            for (down, line) in pixels.iter_mut().enumerate() {
-                for (right, pixel) in line.iter_mut().enumerate() {
-                    let row = self.shape.source_row_of(corner, [down, right]);
-                    if let Some(found) = row.and_then(|row| source.get(row * channels..(row + 1) * channels)) {
-                        *pixel = found;
-                    }
+            let (nothing, _) = self.nothing[..channels].as_chunks::<4>();
+            let mut pixels = [nothing; POINTS];
+            for (tap, pixel) in pixels.iter_mut().enumerate() {
+                let row = self.shape.source_row_of(corner, [tap / 4, tap % 4]);
+                if let Some(found) = row.and_then(|row| source.get(row * channels..(row + 1) * channels)) {
+                    *pixel = found.as_chunks().0;
                 }
             }
-            let mut channel = 0;
-            while channel < channels {
-                let whole = channel + LANES <= channels;
-                let mut lines = [[Eight::splat(0.0); 4]; 4];
-                for (line, pixels) in lines.iter_mut().zip(&pixels) {
-                    let [a, b, c, d] = *pixels;
-                    *line = spread([
-                        Eight::of(a, channel, whole),
-                        Eight::of(b, channel, whole),
-                        Eight::of(c, channel, whole),
-                        Eight::of(d, channel, whole),
-                    ]);
+            for channel in 0..channels / 4 {
+                let mut lines = [[Four::ZERO; 4]; 4];
+                for (line, pixels) in lines.iter_mut().zip(pixels.as_chunks::<4>().0) {
+                    let mut values = [Four::ZERO; 4];
+                    for (value, pixel) in values.iter_mut().zip(pixels) {
+                        let Some(four) = pixel.get(channel) else { return };
+                        *value = Four::load(four);
+                    }
+                    *line = spread(values);
                 }
                 for right in 0..4 {
                     let column = spread([lines[0][right], lines[1][right], lines[2][right], lines[3][right]]);
                     for (down, value) in column.into_iter().enumerate() {
-                        let at = (down * 4 + right) * stride(self.inner) + place * self.inner + first + channel;
-                        value.put(points, at, whole);
+                        let at = (down * 4 + right) * (stride(self.inner) / 4) + first + channel;
+                        let Some(to) = points.get_mut(at) else { return };
+                        *to = value.store();
                     }
                 }
-                channel += LANES;
             }
-            first += channels;
+            first += channels / 4;
         }
     }
 }
 
 /// Of four numbers in a row what the three products of two neighbouring results are made of.
 #[inline(always)]
-fn spread([a, b, c, d]: [Eight; 4]) -> [Eight; 4] {
+fn spread([a, b, c, d]: [Four; 4]) -> [Four; 4] {
     [a - c, b + c, c - b, b - d]
 }
 
 /// Of a kernel's three numbers in a row what those are multiplied by.
 #[inline(always)]
-fn widen([a, b, c]: [Eight; 3]) -> [Eight; 4] {
+fn widen([a, b, c]: [Four; 3]) -> [Four; 4] {
     let sum = a + c;
-    [a, (sum + b) * 0.5, (sum - b) * 0.5, c]
+    [a, (sum + b).half(), (sum - b).half(), c]
 }
 
 /// Two neighbouring results.
@@ -227,15 +190,17 @@ fn join([a, b, c, d]: [Eight; 4]) -> [Eight; 2] {
 
 /// A panel's weights (tap by tap, channel by channel) as points, each channel by channel.
 fn pack(panel: &[f32], inner: usize, packed: &mut [f32]) {
-    let (from, _) = panel.as_chunks::<COLUMNS>();
-    let (to, _) = packed.as_chunks_mut::<COLUMNS>();
+    let (from, _) = panel.as_chunks::<4>();
+    let (to, _) = packed.as_chunks_mut::<4>();
+    // A channel's eight weights as two fours.
+    let inner = inner * 2;
     for channel in 0..inner {
-        let mut lines = [[Eight::splat(0.0); 4]; 3];
+        let mut lines = [[Four::ZERO; 4]; 3];
         for (down, line) in lines.iter_mut().enumerate() {
-            let mut taps = [Eight::splat(0.0); 3];
+            let mut taps = [Four::ZERO; 3];
             for (right, tap) in taps.iter_mut().enumerate() {
                 let Some(weights) = from.get((down * 3 + right) * inner + channel) else { return };
-                *tap = Eight::load(weights);
+                *tap = Four::load(weights);
             }
             *line = widen(taps);
         }
