@@ -20,7 +20,19 @@ const UNIFORMS: u64 = 256 << 10;
 /// Workgroups in a row of the grid.
 const ROW: u32 = 65535;
 
-type Memory = Rc<RefCell<SortedMap<BufferId, wgpu::Buffer>>>;
+/// What a bind group is made of: a kernel's sources, by their address, the bytes of its parameters, the buffers.
+type Bound = (usize, usize, Vec<BufferId>);
+
+#[derive(Default)]
+struct Memory {
+    buffers: RefCell<SortedMap<BufferId, wgpu::Buffer>>,
+    /// Made once for a plan, which is run at each step; all forgotten as soon as any buffer is freed. In the order in which
+    /// they were made, which is the order in which they are wanted: a list needs less code than a map.
+    groups: RefCell<Vec<(Bound, wgpu::BindGroup)>>,
+    /// The place behind the last that was wanted.
+    next: Cell<usize>,
+}
+
 type OutOfMemory = LocalBoxFuture<'static, Option<(wgpu::Error, u64)>>;
 
 /// Runs recordings on a wgpu device.
@@ -30,7 +42,7 @@ pub struct GpuEngine {
     queue: wgpu::Queue,
     watch: Watch,
     choices: Cell<TileChoices>,
-    memory: Memory,
+    memory: Rc<Memory>,
     next: Cell<u64>,
     pipelines: Pipelines,
     speeds: Speeds,
@@ -79,7 +91,7 @@ impl GpuEngine {
             queue,
             watch,
             choices: Cell::default(),
-            memory: Memory::default(),
+            memory: Rc::default(),
             next: Cell::new(0),
             pipelines: Pipelines::default(),
             speeds: Speeds::default(),
@@ -102,7 +114,7 @@ impl GpuEngine {
     }
 
     fn find(&self, buffer: &Buffer, what: &str) -> Result<wgpu::Buffer, EngineError> {
-        self.memory.borrow().get(&buffer.id()).cloned().ok_or_else(|| EngineError::Refused {
+        self.memory.buffers.borrow().get(&buffer.id()).cloned().ok_or_else(|| EngineError::Refused {
             kernel: what.to_owned(),
             why: "the buffer is another engine's".to_owned(),
         })
@@ -222,9 +234,7 @@ impl GpuEngine {
         control: &dyn Control,
     ) -> Result<Batch, EngineError> {
         let kernel = dispatch.kernel;
-        let buffers: Result<Vec<wgpu::Buffer>, EngineError> =
-            dispatch.buffers.iter().map(|buffer| self.find(buffer, kernel.name)).collect();
-        let bind_group = self.bind(pipeline, &buffers?, dispatch.params.len() as u64);
+        let bind_group = self.bound(dispatch, pipeline)?;
         let size = self.slot(16) + self.slot(dispatch.params.len() as u64);
         let most = kernel.workgroup.saturating_mul(ROW);
         let piece = Piece { kernel: kernel.name, workgroup: kernel.workgroup, cost: dispatch.cost.into(), most };
@@ -266,6 +276,24 @@ impl GpuEngine {
         pass.set_pipeline(&pipeline.pipeline);
         pass.set_bind_group(0, bind_group, &offsets);
         pass.dispatch_workgroups(groups.min(ROW), groups.div_ceil(ROW), 1);
+    }
+
+    fn bound(&self, dispatch: &Dispatch, pipeline: &Pipeline) -> Result<wgpu::BindGroup, EngineError> {
+        let kernel = dispatch.kernel;
+        let ids = dispatch.buffers.iter().map(Buffer::id).collect();
+        let key = (kernel.sources.as_ptr() as usize, dispatch.params.len(), ids);
+        let mut groups = self.memory.groups.borrow_mut();
+        let (done, rest) = groups.split_at(self.memory.next.get().min(groups.len()));
+        let mut places = (done.len()..).zip(rest).chain((0..).zip(done));
+        if let Some((place, (_, made))) = places.find(|(_, (known, _))| *known == key) {
+            self.memory.next.set(place + 1);
+            return Ok(made.clone());
+        }
+        let buffers: Result<Vec<wgpu::Buffer>, EngineError> =
+            dispatch.buffers.iter().map(|buffer| self.find(buffer, kernel.name)).collect();
+        let made = self.bind(pipeline, &buffers?, dispatch.params.len() as u64);
+        groups.push((key, made.clone()));
+        Ok(made)
     }
 
     fn bind(&self, pipeline: &Pipeline, buffers: &[wgpu::Buffer], params: u64) -> wgpu::BindGroup {
@@ -336,10 +364,12 @@ impl Engine for GpuEngine {
         let short = scope.pop().map(move |error| error.map(|error| (error, asked)));
         self.allocating.borrow_mut().push(short.boxed_local());
         let id = BufferId(self.next.replace(self.next.get() + 1));
-        self.memory.borrow_mut().insert(id, made);
+        self.memory.buffers.borrow_mut().insert(id, made);
         let all = Rc::downgrade(&self.memory);
         Ok(Buffer::new(id, words, move |id| {
-            let gone = all.upgrade().and_then(|all| all.borrow_mut().remove(&id));
+            let Some(all) = all.upgrade() else { return };
+            all.groups.borrow_mut().clear();
+            let gone = all.buffers.borrow_mut().remove(&id);
             if let Some(buffer) = gone {
                 // In the browser a drop frees nothing.
                 buffer.destroy();
