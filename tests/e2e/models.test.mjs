@@ -150,6 +150,14 @@ test("a picture is begun from another one, and only where the mask is white", as
   await page.pressIn(region, "Generate");
   await page.ended("studio", "failed", 1, 120_000);
   assert.match((await page.snapshot()).jobs.find((job) => job.state === "failed").error, /Choose the model's own sampler/);
+
+  // Without the picture and the mask it is a picture of its own again.
+  for (const label of ["Picture to begin from", "Mask"]) await page.pressIn(region.getByRole("figure", { name: label, exact: true }), "Remove");
+  await region.getByLabel("Sampler").selectOption("the model's own");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 2, 120_000);
+  const alone = await page.picture(figure);
+  assert.ok(alone.top[2] > alone.top[0], `the sky is ${alone.top}`);
   assert.deepEqual(page.errors, []);
   await page.close();
 });

@@ -29,7 +29,8 @@ pub(super) fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyVie
     let made_of = el("div", "made-of")
         .live_flag("hidden", is_empty)
         .child(facts(page, id, picture))
-        .child(download_button(picture, app.name()));
+        .child(download_button(picture, app.name()))
+        .children(chosen.then(|| remove_button(page, id).into()));
     el("figure", "picture")
         .attr("aria-label", &spec.label)
         .child(el("figcaption", "").text(&spec.label))
@@ -67,6 +68,20 @@ fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
         .on("change", move |event| {
             take(page, id, target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files()));
         })
+}
+
+/// Takes the picture that was chosen away again.
+fn remove_button(page: Page, id: ComponentId) -> El {
+    el("button", "quiet").attr("type", "button").text("Remove").on("click", move |event| {
+        let figure = target::<web_sys::Element>(&event).and_then(|button| button.closest("figure").ok().flatten());
+        let input = figure.and_then(|figure| figure.query_selector("input").ok().flatten());
+        if let Some(input) = input.and_then(|input| input.dyn_into::<web_sys::HtmlInputElement>().ok()) {
+            // So that the same file can be chosen again.
+            input.set_value("");
+        }
+        page.set(id, Value::Null);
+        page.fire(id, Event::Release);
+    })
 }
 
 fn takes_drops(page: Page, id: ComponentId, frame: El) -> El {
