@@ -75,8 +75,6 @@ pub enum Kind {
         /// The choices in order; the value is one of them.
         choices: Vec<String>,
     },
-    /// A folder of files, chosen from the disk; the value is the address at which they are kept.
-    Folder,
     /// Text with Markdown's formatting; rendered to nodes, raw HTML is shown as text.
     Markdown,
     /// A value of a session that is not shown.
@@ -91,6 +89,8 @@ pub enum Kind {
         /// The time between ticks.
         every: std::time::Duration,
     },
+    /// A folder of files, chosen from the disk; the value is the address at which they are kept.
+    Folder,
 }
 
 /// Which numbers are accepted.
