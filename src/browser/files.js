@@ -108,14 +108,16 @@ async function version(address) {
   let found;
   try {
     if (address.startsWith(CHOSEN)) throw new Error("only what is kept is there");
-    const response = await reached(address, { method: "HEAD" });
+    // Of a text the length that is told may be the compressed one, and another host need not say so: it is fetched at once.
+    const text = /\.(json|txt)$/.test(new URL(address).pathname);
+    const response = await reached(address, text ? {} : { method: "HEAD" });
     if (response.status === 404) return undefined;
     const tag = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
     // Of a compressed answer the length is the compressed one.
-    const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
+    const length = text || response.headers.has("content-encoding") ? null : response.headers.get("content-length");
     found = { size: Number(length), tag };
     if (length === null) {
-      const bytes = await body(await reached(address, {}));
+      const bytes = await body(text ? response : await reached(address, {}));
       found.size = bytes.length;
       await keepAll(address, found, bytes);
     }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { start } from "./harness/app_page.mjs";
+import { serve } from "./harness/server.mjs";
 
 const FLOW = fileURLToPath(new URL("../fixtures/diffusion/flow", import.meta.url));
 
@@ -105,6 +106,17 @@ test("a folder of the disk is taken in and painted with, without any network", a
   assert.equal(app.server.requests.length, requests);
   assert.deepEqual(m.page.errors, []);
   await m.page.close();
+});
+
+test("a model of another host, which compresses its texts, is fetched and painted with", async () => {
+  const hub = await serve(FLOW, { hub: true, subPath: "/owner/flow/resolve/main/" });
+  const m = await models();
+  await m.address(hub.url);
+  assert.match(await m.press("Download"), /flow fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
+  assert.equal((await paint(m.page, "flow")).picture.width, 64);
+  assert.deepEqual(m.page.errors, []);
+  await m.page.close();
+  await hub.close();
 });
 
 test("what is no model is refused in words, at the report", async () => {

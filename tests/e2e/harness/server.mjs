@@ -1,9 +1,10 @@
 // Serves a folder on a free port of this machine, under a sub-path as a static host would.
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize, resolve } from "node:path";
 import { PassThrough, Transform } from "node:stream";
+import { gzipSync } from "node:zlib";
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -25,9 +26,9 @@ const damage = () => new Transform({
 });
 
 /** `damaged` may be set to a RegExp of paths that arrive with turned bits, `gate` to a promise that ranges wait for.
- * `beside` are more folders by their path below the sub-path.
+ * `beside` are more folders by their path below the sub-path. A `hub` lets other hosts' pages read, and compresses texts.
  * @returns {Promise<{ url: string, requests: string[], damaged?: RegExp, gate?: Promise<void>, close(): Promise<void> }>} */
-export async function serve(folder, { subPath = "/some/where/", ranges = true, beside = {} } = {}) {
+export async function serve(folder, { subPath = "/some/where/", ranges = true, beside = {}, hub = false } = {}) {
   const root = resolve(folder);
   const requests = [];
   const through = (path) => (served.damaged?.test(path) ? damage() : new PassThrough());
@@ -43,6 +44,13 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, b
       return;
     }
     const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream" };
+    if (hub) headers["access-control-allow-origin"] = "*";
+    if (hub && [".json", ".txt"].includes(extname(file))) {
+      const body = gzipSync(await readFile(file));
+      response.writeHead(200, { ...headers, "content-encoding": "gzip", "content-length": body.length });
+      response.end(request.method === "HEAD" ? undefined : body);
+      return;
+    }
     const asked = ranges && /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
     if (asked) {
       await served.gate;
