@@ -40,11 +40,12 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, b
     const file = inside === undefined ? undefined : join(resolve(there), normalize(`/${inside.slice(mount.length)}`));
     const found = file && (await stat(file).catch(() => undefined));
     if (!found?.isFile()) {
-      response.writeHead(404).end("not found");
+      response.writeHead(404, hub ? { "access-control-allow-origin": "*" } : {}).end("not found");
       return;
     }
     const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream" };
-    if (hub) headers["access-control-allow-origin"] = "*";
+    // As a hub does: a page of another host may ask for ranges.
+    if (hub) Object.assign(headers, { "access-control-allow-origin": "*", "access-control-allow-headers": "range" });
     if (hub && [".json", ".txt"].includes(extname(file))) {
       const body = gzipSync(await readFile(file));
       response.writeHead(200, { ...headers, "content-encoding": "gzip", "content-length": body.length });
