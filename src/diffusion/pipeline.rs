@@ -230,6 +230,10 @@ impl Pipeline {
         };
         let total = schedule.steps.len() as u64;
         observer.progress(Progress::step(0, total));
+        if self.by_stage.get() {
+            // A picture that was cancelled leaves its stage's weights where the next one's are to be.
+            self.of.stages().for_each(Stage::free);
+        }
         let mut ready = self.ready.take();
         let began = control.now();
         let said = self.read_prompts(&mut ready, shape, request, &marked, run).await?;
