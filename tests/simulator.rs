@@ -7,11 +7,14 @@
 
 #[path = "support/life.rs"]
 mod life;
+#[path = "support/lives.rs"]
+mod lives;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gradus::queue::Fault;
 use life::{Planted, World};
+use lives::live_all;
 
 /// Lives one life; what broke, if anything did.
 fn live(seed: u64, steps: usize, planted: Planted) -> Result<(usize, usize), String> {
@@ -42,18 +45,13 @@ const LIFE: usize = 5_000;
 #[test]
 fn lives_keep_every_promise() {
     let steps = number("GRADUS_SIM_STEPS").unwrap_or(1_000_000) as usize;
-    let first = number("GRADUS_SIM_SEED");
-    let (mut over, mut kills) = (0, 0);
-    let lives = steps.div_ceil(LIFE);
-    for seed in first.map_or(1..=lives as u64, |seed| seed..=seed + lives as u64 - 1) {
-        match live(seed, LIFE.min(steps), Planted::None) {
-            Ok((ends, deaths)) => {
-                over += ends;
-                kills += deaths;
-            }
-            Err(broken) => panic!("{broken}"),
-        }
-    }
+    let first = number("GRADUS_SIM_SEED").unwrap_or(1);
+    let seeds = first..first + steps.div_ceil(LIFE) as u64;
+    let (over, kills) = live_all(
+        seeds,
+        |seed| live(seed, LIFE.min(steps), Planted::None),
+        |sum: &mut (usize, usize), (ends, deaths)| *sum = (sum.0 + ends, sum.1 + deaths),
+    );
     println!("{steps} steps, {over} jobs ended, {kills} pages killed");
     assert!(
         steps < 100_000 || (over > steps / 20 && kills > steps / 2_000),

@@ -7,6 +7,8 @@
 
 #[path = "support/browser.rs"]
 mod browser;
+#[path = "support/lives.rs"]
+mod lives;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +17,7 @@ use std::time::Duration;
 use browser::Browser;
 use gradus::ids::JobId;
 use gradus::runtime::view::Told;
+use lives::live_all;
 
 const STEPS: usize = 400;
 
@@ -203,9 +206,11 @@ fn tabs_keep_every_promise() {
     let steps = number("GRADUS_TABS_STEPS").unwrap_or(400_000) as usize;
     let lives = steps.div_ceil(STEPS) as u64;
     let first = number("GRADUS_TABS_SEED").unwrap_or(1);
-    let accepted: usize = (first..first + lives)
-        .map(|seed| live(seed, STEPS.min(steps), |_| ()).unwrap_or_else(|broken| panic!("{broken}")))
-        .sum();
+    let accepted = live_all(
+        first..first + lives,
+        |seed| live(seed, STEPS.min(steps), |_| ()),
+        |sum: &mut usize, accepted| *sum += accepted,
+    );
     println!("{steps} steps, {accepted} jobs accepted");
     assert!(steps < 10_000 || accepted > steps / 50, "a life in which little happens: {accepted}");
 }
