@@ -5,34 +5,19 @@
 
 #[path = "support/fixtures.rs"]
 mod fixtures;
-mod support;
-
-use std::rc::Rc;
-use std::time::Duration;
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "support/ticking.rs"]
+mod ticking;
+#[path = "support/watcher.rs"]
+mod watcher;
 
 use gradus::diffusion::json::Json;
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::tokenizer::Tokenizer;
-use gradus::diffusion::{Lora, Pipeline};
-use gradus::kernels::cpu::CpuEngine;
-use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
+use hostile::{PATHS, checkpoint_file, load, open_blocks, open_lora, weights_file};
 use proptest::prelude::*;
-use support::Ticking;
-use support::watcher::Watcher;
-
-/// The text files that a pipeline reads, and the weights, whose headers are what matters.
-const PATHS: [&str; 9] = [
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-    "scheduler/scheduler_config.json",
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
-    "tokenizer/tokenizer_config.json",
-    "unet/diffusion_pytorch_model.safetensors",
-    "text_encoder/model.safetensors",
-];
 
 /// Numbers that are likely to hurt, as JSON.
 const NUMBERS: [&str; 12] = [
@@ -49,33 +34,6 @@ const NUMBERS: [&str; 12] = [
     "[]",
     "null",
 ];
-
-fn load(path: &str, change: impl Fn(&mut Vec<u8>)) {
-    let files = fixtures::files("flow", |name, bytes| {
-        (name == path).then(|| {
-            let mut bytes = bytes.to_vec();
-            change(&mut bytes);
-            bytes
-        })
-    });
-    let (engine, control, watcher) =
-        (CpuEngine::new("test"), Ticking::by(Duration::from_millis(2)), Watcher::default());
-    pollster::block_on(async {
-        if let Ok(pipeline) = Pipeline::load(Rc::new(files), &engine, &control, &watcher).await {
-            let request = gradus::diffusion::Request {
-                width: pipeline.scale(),
-                height: pipeline.scale(),
-                steps: 1,
-                prompt: "a ball".into(),
-                ..pipeline.usual_request()
-            };
-            let made = pipeline.generate(&request, &engine, &control, &watcher).await;
-            if let Err(error) = made {
-                assert!(!error.message().is_empty());
-            }
-        }
-    });
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
@@ -107,32 +65,19 @@ proptest! {
 
     #[test]
     fn blocks_and_loras_that_are_changed(lora in any::<bool>(), edits in prop::collection::vec((any::<u32>(), any::<u8>()), 1..4)) {
-        let place = if lora { ("lora", "lora/peft.safetensors") } else { ("blocks", "text_encoder/model.safetensors") };
-        let files = fixtures::files(place.0, |name, bytes| {
-            (name == place.1).then(|| {
-                let mut bytes = bytes.to_vec();
-                // The length and the header.
-                let most = 8 + bytes[8..].iter().position(|&byte| byte == 0).unwrap_or(2000);
-                edits.iter().for_each(|&(at, byte)| bytes[at as usize % most] = byte);
-                bytes
-            })
-        });
-        pollster::block_on(async {
-            let files: Rc<dyn Files> = Rc::new(files);
-            let (folder, stem) = if lora { ("unet", "diffusion_pytorch_model") } else { ("text_encoder", "model") };
-            let Ok(mut tensors) = Tensors::open(&*files, folder, stem).await else { return };
-            if lora && let Ok(opened) = Lora::open(Rc::clone(&files), place.1, 1.0).await {
-                let _ = Rc::new(opened).attach(folder, &mut tensors).await;
-            }
-            for name in tensors.names() {
-                let _ = tensors.read(&*files, name).await;
-            }
-        });
+        let change = |bytes: &mut Vec<u8>| {
+            // The length and the header.
+            let most = 8 + bytes[8..].iter().position(|&byte| byte == 0).unwrap_or(2000);
+            edits.iter().for_each(|&(at, byte)| bytes[at as usize % most] = byte);
+        };
+        if lora { open_lora(change) } else { open_blocks(change) }
     }
 
     #[test]
-    fn any_bytes_are_no_json_or_some(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_taken_for_a_file(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = Json::parse(&bytes);
+        checkpoint_file(&bytes);
+        weights_file(&bytes);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The fuzz targets of `fuzz/`, on the same bytes each time: what the app writes and says itself, broken in all sorts of
-//! ways. `cargo +nightly fuzz run stored_log` looks for more.
+//! ways. The head of `fuzz/Cargo.toml` has the command that looks for more.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 

@@ -5,41 +5,14 @@
 pub mod cases;
 pub mod conformance;
 pub mod nn_cases;
+pub mod ticking;
 pub mod twin;
 pub mod watcher;
 
-use std::cell::Cell;
-use std::time::Duration;
-
-use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use gradus::kernels::Control;
 use gradus::value::Time;
-
-/// A control on a clock that advances by a set amount at each look, and counts the checkpoints.
-pub struct Ticking {
-    now: Cell<Time>,
-    tick: Duration,
-    pub checkpoints: Cell<u32>,
-}
-
-impl Ticking {
-    pub fn by(tick: Duration) -> Self {
-        Self { now: Cell::new(Time::ZERO), tick, checkpoints: Cell::new(0) }
-    }
-}
-
-impl Control for Ticking {
-    fn now(&self) -> Time {
-        self.now.set(self.now.get() + self.tick);
-        self.now.get()
-    }
-
-    fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
-        self.checkpoints.set(self.checkpoints.get() + 1);
-        std::future::ready(()).boxed_local()
-    }
-}
+pub use ticking::Ticking;
 
 /// A control on the real clock, with real turns.
 pub struct RealTime {
