@@ -12,6 +12,7 @@ pub mod watcher;
 use futures_util::future::LocalBoxFuture;
 use gradus::kernels::Control;
 use gradus::value::Time;
+#[allow(unused_imports, reason = "each test file uses its part")]
 pub use ticking::Ticking;
 
 /// A control on the real clock, with real turns.

@@ -2,6 +2,7 @@
 
 pub mod arrange;
 pub mod markdown;
+pub mod pace;
 pub mod style;
 pub mod tabs;
 pub mod words;

@@ -160,15 +160,14 @@ fn cancel(page: Page, job: JobId) -> El {
 }
 
 fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
+    // One look at the panel for all that is drawn of the slot, since each look costs all others when the panel changes.
     // `None` for the moment in which the job has ended and its slot is still drawn.
-    let of_slot = move |look: &dyn Fn(&SlotView) -> Option<String>| -> Option<String> {
-        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(look))
-    };
+    let view: Memo<Option<SlotView>> =
+        Memo::new(move |_| of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).cloned()));
+    let of_slot = move |look: &dyn Fn(&SlotView) -> Option<String>| view.with(|slot| slot.as_ref().and_then(look));
     let stopping = move || of_slot(&|slot| (slot.phase == Phase::Stopping).then(String::new)).is_some();
-    let share = move || {
-        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.progress))
-    };
-    let picture = preview(page, lane, job).child(cancel(page, job).live_flag("disabled", stopping));
+    let share = move || view.with(|slot| slot.as_ref().and_then(|slot| slot.progress));
+    let picture = preview(view, job).child(cancel(page, job).live_flag("disabled", stopping));
     let words = move || of_slot(&|slot| Some(words::slot(slot)));
     el("li", "")
         .live_attr("class", move || {
@@ -183,23 +182,22 @@ fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
 
 /// Where a slot shows what its job has made so far.
 #[cfg(feature = "pictures")]
-fn preview(page: Page, lane: usize, job: JobId) -> El {
-    let preview = Memo::new(move |_| {
-        of_lane(page, lane, |lane| lane.busy.iter().find(|slot| slot.job == job).and_then(|slot| slot.preview.clone()))
-    });
+fn preview(slot: Memo<Option<SlotView>>, job: JobId) -> El {
+    let preview = Memo::new(move |_| slot.with(|slot| slot.as_ref().and_then(|slot| slot.preview.clone())));
     let canvas = super::canvas::canvas(preview, &format!("Preview of {job}"));
     el("div", "slot-picture").child(canvas.live_flag("hidden", move || preview.with(Option::is_none)))
 }
 
 #[cfg(not(feature = "pictures"))]
-fn preview(_: Page, _: usize, _: JobId) -> El {
+fn preview(_: Memo<Option<SlotView>>, _: JobId) -> El {
     el("div", "slot-picture")
 }
 
 fn row(page: Page, lane: usize, job: JobId) -> AnyView {
-    let of_row = move |look: &dyn Fn(&WaitingView) -> String| -> String {
-        of_lane(page, lane, |lane| lane.waiting.iter().find(|row| row.job == job).map(look)).unwrap_or_default()
-    };
+    let view: Memo<Option<WaitingView>> =
+        Memo::new(move |_| of_lane(page, lane, |lane| lane.waiting.iter().find(|row| row.job == job).cloned()));
+    let of_row =
+        move |look: &dyn Fn(&WaitingView) -> String| view.with(|row| row.as_ref().map(look)).unwrap_or_default();
     let words = el("span", "waiting-words")
         .child(el("span", "").live_text(move || of_row(&|row| row.listener.clone())))
         .child(el("span", "estimate figure").live_text(move || of_row(&words::waiting)));

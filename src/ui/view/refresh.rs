@@ -1,4 +1,5 @@
-//! When the page is drawn anew: at once a few times a frame, else once with the next frame.
+//! When the page is drawn anew: at once a few times a frame, else once with the next frame, as long as drawing does not
+//! take the time that the work needs.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -6,10 +7,13 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use wasm_bindgen_futures::spawn_local;
+
 use super::{Page, panel};
 use crate::ids::ComponentId;
 use crate::runtime::Runtime;
 use crate::runtime::view::{ComponentView, Phase};
+use crate::ui::model::pace::Pace;
 
 /// A frame; drawings are counted in each.
 const FRAME_MILLIS: f64 = 16.0;
@@ -18,7 +22,7 @@ const FRAME_MILLIS: f64 = 16.0;
 /// what comes faster is drawn once with it.
 const AT_ONCE: u32 = 4;
 
-/// How often times are drawn while they run.
+/// How often times are drawn while they run, and the longest that a change waits.
 const TICK: Duration = Duration::from_millis(100);
 
 struct Refresh {
@@ -26,6 +30,8 @@ struct Refresh {
     runtime: Runtime,
     frame_began: Cell<f64>,
     drawn_in_frame: Cell<u32>,
+    pace: Cell<Pace>,
+    drawings: Cell<u64>,
     scheduled: Cell<bool>,
     toasts_shown: Cell<u64>,
 }
@@ -37,6 +43,8 @@ pub(super) fn follow(page: Page, runtime: &Runtime) {
         runtime: runtime.clone(),
         frame_began: Cell::new(0.0),
         drawn_in_frame: Cell::new(0),
+        pace: Cell::default(),
+        drawings: Cell::new(0),
         scheduled: Cell::new(false),
         toasts_shown: Cell::new(0),
     });
@@ -60,25 +68,60 @@ impl Refresh {
             self.frame_began.set(now());
             self.drawn_in_frame.set(0);
         }
-        if self.drawn_in_frame.get() < AT_ONCE {
+        if self.drawn_in_frame.get() < AT_ONCE && self.due() {
             self.draw();
             return;
         }
         self.scheduled.set(true);
-        // Whichever comes first: a hidden page gets no frames, and a page may be hidden while it waits for one.
-        let (frame, timer) = (Rc::clone(self), Rc::clone(self));
-        request_animation_frame(move || frame.draw_if_scheduled());
-        set_timeout(move || timer.draw_if_scheduled(), TICK);
+        self.with_a_frame();
+        // A hidden page gets no frames, and a page may be hidden while it waits for one.
+        let (timer, before) = (Rc::clone(self), self.drawings.get());
+        set_timeout(
+            move || {
+                if timer.scheduled.get() && timer.drawings.get() == before {
+                    timer.draw();
+                }
+            },
+            TICK,
+        );
     }
 
-    fn draw_if_scheduled(&self) {
-        if self.scheduled.get() {
-            self.draw();
-        }
+    fn with_a_frame(self: &Rc<Self>) {
+        let frame = Rc::clone(self);
+        request_animation_frame(move || {
+            if !frame.scheduled.get() {
+                return;
+            }
+            if frame.due() { frame.draw() } else { frame.with_a_frame() }
+        });
     }
 
-    fn draw(&self) {
+    fn due(&self) -> bool {
+        let mut pace = self.pace.get();
+        let due = pace.due(now());
+        self.pace.set(pace);
+        due
+    }
+
+    /// What a drawing takes is known when the effects that it woke are through: they are tasks, as what measures is.
+    fn measured(self: &Rc<Self>, draw: impl FnOnce()) {
+        let began = now();
+        draw();
+        let refresh = Rc::clone(self);
+        spawn_local(async move {
+            let mut pace = refresh.pace.get();
+            pace.spent(now() - began);
+            refresh.pace.set(pace);
+        });
+    }
+
+    fn draw(self: &Rc<Self>) {
+        self.measured(|| self.draw_changes());
+    }
+
+    fn draw_changes(&self) {
         self.scheduled.set(false);
+        self.drawings.set(self.drawings.get() + 1);
         let changes = self.runtime.take_changes();
         for id in changes.components {
             self.page.component(id).set(self.runtime.component(id));
@@ -98,10 +141,14 @@ impl Refresh {
         self.drawn_in_frame.set(self.drawn_in_frame.get() + 1);
     }
 
-    fn tick(&self) {
+    fn tick(self: &Rc<Self>) {
         if !self.runtime.busy() || document().hidden() {
             return;
         }
+        self.measured(|| self.draw_times());
+    }
+
+    fn draw_times(&self) {
         self.page.panel.set(self.runtime.panel(panel::ROWS));
         let ids = (0u32..).map(ComponentId).take(self.runtime.app().components().len());
         for id in ids.filter(|&id| self.page.component(id).with_untracked(is_moving)) {
