@@ -22,6 +22,8 @@ mod visitor;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use futures_util::future::LocalBoxFuture;
+
 use crate::blocks::{App, Event};
 use crate::ids::{Attempt, ComponentId, JobId, LaneId, ListenerId, SessionId};
 use crate::ports::{Clock, Log, Spawn, Store, Tabs, Timer, WorkerListener, Workers};
@@ -235,6 +237,12 @@ impl Runtime {
     /// Calls `listener` when something changed since the last [`Runtime::take_changes`]; once, until they are taken.
     pub fn on_change(&self, listener: Rc<dyn Fn()>) {
         self.with(|state| state.listen(listener));
+    }
+
+    /// Is over with the next turn of the event loop.
+    #[must_use]
+    pub fn turn(&self) -> LocalBoxFuture<'static, ()> {
+        self.state.borrow().ports.timer.turn()
     }
 
     /// What changed since the last call.

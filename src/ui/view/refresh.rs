@@ -1,4 +1,5 @@
-//! When the page is drawn anew: at once a few times a frame, else once with the next frame, as long as drawing does not
+//! When the page is drawn anew: in the next turn of the event loop a few times a
+//! frame, else once with the next frame, as long as drawing does not
 //! take the time that the work needs.
 
 use std::cell::Cell;
@@ -68,11 +69,18 @@ impl Refresh {
             self.frame_began.set(now());
             self.drawn_in_frame.set(0);
         }
+        self.scheduled.set(true);
         if self.drawn_in_frame.get() < AT_ONCE && self.due() {
-            self.draw();
+            // In a turn of its own: who submits goes on first, and what else the task changes is drawn with it.
+            let at_once = Rc::clone(self);
+            spawn_local(async move {
+                at_once.runtime.turn().await;
+                if at_once.scheduled.get() {
+                    at_once.draw();
+                }
+            });
             return;
         }
-        self.scheduled.set(true);
         self.with_a_frame();
         // A hidden page gets no frames, and a page may be hidden while it waits for one.
         let (timer, before) = (Rc::clone(self), self.drawings.get());
