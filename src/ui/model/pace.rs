@@ -1,10 +1,10 @@
 //! How much of a page's time goes into drawing.
 
 /// The share of the time that drawing may take while changes keep coming; the rest is the queue's and the visitor's.
-const SHARE: f64 = 0.25;
+const SHARE: f64 = 1.0 / 3.0;
 
 /// Milliseconds that a calm page has saved for drawing at once.
-const MOST: f64 = 8.0;
+const MOST: f64 = 24.0;
 
 /// An account of time, in milliseconds: it fills by a share of what passes, and each drawing is taken from it.
 ///
@@ -12,9 +12,9 @@ const MOST: f64 = 8.0;
 /// use gradus::ui::model::pace::Pace;
 /// let mut pace = Pace::default();
 /// assert!(pace.due(0.0));
-/// pace.spent(20.0);
-/// assert!(!pace.due(40.0));
-/// assert!(pace.due(60.0));
+/// pace.spent(34.0);
+/// assert!(!pace.due(20.0));
+/// assert!(pace.due(40.0));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -62,10 +62,10 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_of_the_time() {
-        assert!((480..=520).contains(&drawings(0.5)), "{}", drawings(0.5));
-        assert!((24..=28).contains(&drawings(10.0)), "{}", drawings(10.0));
-        assert!((4..=6).contains(&drawings(60.0)), "{}", drawings(60.0));
+    fn a_third_of_the_time() {
+        assert!((660..=680).contains(&drawings(0.5)), "{}", drawings(0.5));
+        assert!((33..=37).contains(&drawings(10.0)), "{}", drawings(10.0));
+        assert!((6..=7).contains(&drawings(60.0)), "{}", drawings(60.0));
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
         pace.spent(MOST + 1.0);
         assert!(!pace.due(1e6));
         assert!(!pace.due(0.0));
-        assert!(!pace.due(3.0));
-        assert!(pace.due(6.0));
+        assert!(!pace.due(2.0));
+        assert!(pace.due(4.0));
     }
 }

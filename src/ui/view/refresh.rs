@@ -32,6 +32,8 @@ struct Refresh {
     frame_began: Cell<f64>,
     drawn_in_frame: Cell<u32>,
     pace: Cell<Pace>,
+    /// The next frame will be measured.
+    frame_measured: Cell<bool>,
     drawings: Cell<u64>,
     scheduled: Cell<bool>,
     toasts_shown: Cell<u64>,
@@ -45,6 +47,7 @@ pub(super) fn follow(page: Page, runtime: &Runtime) {
         frame_began: Cell::new(0.0),
         drawn_in_frame: Cell::new(0),
         pace: Cell::default(),
+        frame_measured: Cell::new(false),
         drawings: Cell::new(0),
         scheduled: Cell::new(false),
         toasts_shown: Cell::new(0),
@@ -100,7 +103,13 @@ impl Refresh {
             if !frame.scheduled.get() {
                 return;
             }
-            if frame.due() { frame.draw() } else { frame.with_a_frame() }
+            if frame.due() {
+                let began = now();
+                frame.draw_changes();
+                frame.measure_frame(began);
+            } else {
+                frame.with_a_frame();
+            }
         });
     }
 
@@ -111,16 +120,35 @@ impl Refresh {
         due
     }
 
-    /// What a drawing takes is known when the effects that it woke are through: they are tasks, as what measures is.
+    /// Draws between frames. The effects that a drawing wakes are tasks before the one that measures here; what the browser
+    /// has to do for it comes with the next frame.
     fn measured(self: &Rc<Self>, draw: impl FnOnce()) {
         let began = now();
         draw();
         let refresh = Rc::clone(self);
+        spawn_local(async move { refresh.spent_since(began) });
+        if !self.frame_measured.replace(true) {
+            let refresh = Rc::clone(self);
+            request_animation_frame(move || {
+                refresh.frame_measured.set(false);
+                refresh.measure_frame(now());
+            });
+        }
+    }
+
+    /// In a frame: the browser's layout and painting are through with the next turn.
+    fn measure_frame(self: &Rc<Self>, began: f64) {
+        let refresh = Rc::clone(self);
         spawn_local(async move {
-            let mut pace = refresh.pace.get();
-            pace.spent(now() - began);
-            refresh.pace.set(pace);
+            refresh.runtime.turn().await;
+            refresh.spent_since(began);
         });
+    }
+
+    fn spent_since(&self, began: f64) {
+        let mut pace = self.pace.get();
+        pace.spent(now() - began);
+        self.pace.set(pace);
     }
 
     fn draw(self: &Rc<Self>) {
