@@ -12,7 +12,7 @@ use std::time::Duration;
 use gradus::diffusion::json::Json;
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Lora, Merge, Pipeline, Request, Start};
+use gradus::diffusion::{Lora, Merge, Pipeline, Precision, Request, Start};
 use gradus::gpu;
 use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus::ports::Files;
@@ -274,7 +274,8 @@ async fn with_loras(loras: Vec<(MemoryFiles, f32)>) -> Result<Picture, String> {
         let lora = Lora::open(Rc::new(files), "one.safetensors", weight).await;
         opened.push(Rc::new(lora.map_err(|error| error.message().to_owned())?));
     }
-    let pipeline = Pipeline::load_with(files, &opened, &engine, &control(), &Watcher::default()).await;
+    let pipeline =
+        Pipeline::load_with(files, &opened, Precision::AsStored, &engine, &control(), &Watcher::default()).await;
     let pipeline = pipeline.map_err(|error| error.message().to_owned())?;
     let request = Request { prompt: "a painting".into(), steps: 2, ..pipeline.usual_request() };
     Ok(pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap().remove(0))

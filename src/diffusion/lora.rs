@@ -107,7 +107,7 @@ impl Lora {
     ///
     /// ```
     /// use std::rc::Rc;
-    /// use gradus::diffusion::{Lora, Pipeline};
+    /// use gradus::diffusion::{Lora, Pipeline, Precision};
     /// use gradus::kernels::{Control, Engine};
     /// use gradus::ports::{Files, Observer};
     ///
@@ -119,7 +119,7 @@ impl Lora {
     ///     observer: &dyn Observer,
     /// ) -> Result<Pipeline, gradus::Error> {
     ///     let ink = Lora::open(loras, "ink.safetensors", 0.8).await?;
-    ///     Pipeline::load_with(checkpoint, &[Rc::new(ink)], engine, control, observer).await
+    ///     Pipeline::load_with(checkpoint, &[Rc::new(ink)], Precision::AsStored, engine, control, observer).await
     /// }
     /// ```
     pub async fn open(files: Rc<dyn Files>, path: &str, weight: f32) -> Result<Self, Error> {

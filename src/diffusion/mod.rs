@@ -43,3 +43,4 @@ pub use lora::{Lora, Merge};
 pub use pipeline::Pipeline;
 pub use report::Report;
 pub use request::{Request, Start};
+pub use weights::Precision;

@@ -17,7 +17,7 @@ use super::scaled;
 use super::schedule::{Kind, Sampler, Schedule};
 use super::stage::Stage;
 use super::text::Encoder;
-use super::weights::{Meter, Weight, load};
+use super::weights::{Meter, Precision, Weight, load};
 use crate::kernels::{Control, Engine, Recording};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, ErrorKind, NoteLevel, Picture, Progress, decimal};
@@ -48,6 +48,7 @@ use crate::value::{Error, ErrorKind, NoteLevel, Picture, Progress, decimal};
 pub struct Pipeline {
     pub(super) files: Rc<dyn Files>,
     pub(super) of: Checkpoint,
+    precision: Precision,
     /// Whether a stage's weights go when the next one's come.
     pub(super) by_stage: Cell<bool>,
     /// What the last picture was made with, for the next of the same size.
@@ -97,29 +98,30 @@ impl Pipeline {
         control: &dyn Control,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        Self::load_with(files, &[], engine, control, observer).await
+        Self::load_with(files, &[], Precision::AsStored, engine, control, observer).await
     }
 
-    /// The same with LoRA files merged into the weights.
+    /// The same with LoRA files merged into the weights, which are kept with this precision.
     ///
     /// # Errors
     /// Also when a LoRA does not belong to this checkpoint.
     pub async fn load_with(
         files: Rc<dyn Files>,
         loras: &[Rc<dyn Merge>],
+        precision: Precision,
         engine: &dyn Engine,
         control: &dyn Control,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
         let of = Checkpoint::open(&*files, loras).await?;
-        of.needs(engine.info().kind)?.fit(engine.info())?;
+        of.needs(engine.info().kind, precision)?.fit(engine.info())?;
         let (by_stage, ready) = (Cell::new(false), RefCell::default());
-        let pipeline = Self { files, of, by_stage, ready };
+        let pipeline = Self { files, of, precision, by_stage, ready };
         let numbers = pipeline.of.stages().map(|stage| stage.count()).sum();
         let bytes = pipeline.of.stages().map(|stage| stage.tensors.bytes()).sum();
         let mut meter = Meter::new(observer, numbers, bytes);
         for stage in pipeline.of.stages() {
-            match stage.weights(&*pipeline.files, engine, control, &mut meter).await {
+            match stage.weights(precision, &*pipeline.files, engine, control, &mut meter).await {
                 Err(error) if error.kind() == ErrorKind::OutOfMemory => {
                     pipeline.go_by_stage(observer);
                     break;
@@ -381,7 +383,7 @@ impl Pipeline {
 
     pub(super) async fn weights(&self, stage: &Stage, run: Run<'_>) -> Result<Rc<[Weight]>, Error> {
         let mut meter = Meter::new(&Silent, 1, 0);
-        stage.weights(&*self.files, run.engine, run.control, &mut meter).await
+        stage.weights(self.precision, &*self.files, run.engine, run.control, &mut meter).await
     }
 
     /// The latent of a picture, once for each picture that is made, multiplied as the network wants it.
@@ -396,7 +398,7 @@ impl Pipeline {
         let graph = self.of.autoencoder.encoder(1, size)?;
         let tensors = Tensors::open(&*self.files, "vae", "diffusion_pytorch_model").await?;
         let mut meter = Meter::new(&Silent, 1, 0);
-        let weights = load(&graph.weights, &tensors, &*self.files, engine, control, &mut meter).await?;
+        let weights = load(&graph.weights, &tensors, self.precision, &*self.files, engine, control, &mut meter).await?;
         let plan = Plan::new(&graph, engine, &weights, false)?;
         let [scale, shift] = self.of.autoencoder.range();
         let pixels: Vec<f32> = scaled::picture(&start.picture, size).into_iter().map(|x| (x - shift) / scale).collect();

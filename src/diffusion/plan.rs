@@ -2,7 +2,7 @@
 
 use super::graph::{Bind, Graph, Node, Work};
 use super::weights::{Spec, Weight};
-use crate::kernels::nn::{self, Call, TileChoices};
+use crate::kernels::nn::{self, Call, Stored, TileChoices};
 use crate::kernels::{Buffer, Control, Engine, Recording};
 use crate::value::Error;
 
@@ -89,8 +89,11 @@ impl Cost {
     #[must_use]
     pub fn of(graph: &Graph) -> Self {
         let layout = Layout::of(graph, &[]);
-        let mut kernels: Vec<&str> =
-            graph.steps.iter().map(|step| call_of(&step.work, false, TileChoices::default()).kernel.name).collect();
+        let mut kernels: Vec<&str> = graph
+            .steps
+            .iter()
+            .map(|step| call_of(&step.work, Stored::Floats, TileChoices::default()).kernel.name)
+            .collect();
         kernels.sort_unstable();
         kernels.dedup();
         let floats = |bind: &Bind| match bind {
@@ -110,9 +113,9 @@ impl Cost {
     }
 }
 
-fn call_of(work: &Work, halves: bool, choices: TileChoices) -> Call {
+fn call_of(work: &Work, stored: Stored, choices: TileChoices) -> Call {
     match work {
-        Work::Conv(shape) => nn::conv(shape, halves, choices.variant(shape)),
+        Work::Conv(shape) => nn::conv(shape, stored, choices.variant(shape)),
         Work::Call(call) => call.clone(),
     }
 }
@@ -142,20 +145,20 @@ impl Plan {
         let slot = |id: usize| layout.slots.get(id).copied().flatten().and_then(|slot| slots.get(slot).cloned());
         let mut recording = Recording::new();
         for step in &graph.steps {
-            let mut halves = false;
+            let mut stored = Stored::Floats;
             let mut buffers = Vec::with_capacity(step.bind.len());
             for bind in &step.bind {
                 buffers.push(match *bind {
                     Bind::Node(id) => slot(id).ok_or_else(wrong)?,
                     Bind::Weight(id) => {
                         let weight = weights.get(id).ok_or_else(wrong)?;
-                        halves = weight.halves;
+                        stored = weight.stored;
                         weight.buffer.clone()
                     }
                     Bind::Nothing(number) => nothing[number % 2].clone(),
                 });
             }
-            recording.push(call_of(&step.work, halves, engine.choices()).on(buffers));
+            recording.push(call_of(&step.work, stored, engine.choices()).on(buffers));
         }
         let with_slot = |node: &Node| Some((*node, slot(node.id)?));
         let all = |nodes: &[Node]| nodes.iter().map(with_slot).collect::<Option<Vec<_>>>().ok_or_else(wrong);

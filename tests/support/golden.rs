@@ -4,7 +4,6 @@
 
 use std::rc::Rc;
 
-use gradus::diffusion::Lora;
 use gradus::diffusion::autoencoder::Autoencoder;
 use gradus::diffusion::clip::Clip;
 use gradus::diffusion::config::Config;
@@ -18,6 +17,7 @@ use gradus::diffusion::schedule::Sampler;
 use gradus::diffusion::tokenizer::Tokenizer;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::{self, Meter, Weight};
+use gradus::diffusion::{Lora, Precision};
 use gradus::kernels::{Control, Engine, EngineKind, Recording};
 use gradus::ports::memory::MemoryFiles;
 use gradus::ports::{Files, Observer};
@@ -59,6 +59,7 @@ pub struct Golden<'a> {
     pub fixture: String,
     /// A fault that is planted into every network.
     pub tamper: Option<fn(&mut Graph)>,
+    pub precision: Precision,
     unet: Option<(Unet, Vec<Weight>)>,
 }
 
@@ -75,7 +76,17 @@ impl<'a> Golden<'a> {
         let cases = json.get("cases").and_then(Json::list).ok_or_else(|| missing("cases"))?.to_vec();
         let fixture = json.get("fixture").and_then(Json::text).unwrap_or("unnamed").to_owned();
         let tensors = Tensors::open(files, "", "golden").await?;
-        Ok(Self { files, engine, control, tensors, cases, fixture, tamper: None, unet: None })
+        Ok(Self {
+            files,
+            engine,
+            control,
+            tensors,
+            cases,
+            fixture,
+            tamper: None,
+            precision: Precision::AsStored,
+            unet: None,
+        })
     }
 
     /// Runs all cases of the kinds that are wanted.
@@ -186,7 +197,7 @@ impl<'a> Golden<'a> {
             tamper(&mut graph);
         }
         let mut meter = Meter::new(&Nobody, 1, 0);
-        weights::load(&graph.weights, tensors, self.files, self.engine, self.control, &mut meter).await
+        weights::load(&graph.weights, tensors, self.precision, self.files, self.engine, self.control, &mut meter).await
     }
 
     async fn config(&self, path: &str) -> Result<Config, Error> {
