@@ -18,7 +18,7 @@ use super::schedule::{Kind, Sampler, Schedule};
 use super::stage::Stage;
 use super::text::Encoder;
 use super::weights::{Meter, Precision, Weight, load};
-use crate::kernels::{Control, Engine, Recording};
+use crate::kernels::{Control, Engine, Recording, nn};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, ErrorKind, NoteLevel, Picture, Progress, decimal};
 
@@ -84,7 +84,7 @@ pub(super) struct Ready {
 pub(super) struct Run<'a> {
     pub(super) engine: &'a dyn Engine,
     pub(super) control: &'a dyn Control,
-    observer: &'a dyn Observer,
+    pub(super) observer: &'a dyn Observer,
 }
 
 impl Pipeline {
@@ -252,6 +252,7 @@ impl Pipeline {
         // A quick decoder is small and shows every step; a large one waits until the network has made room.
         let quick = self.of.autoencoder.quick();
         let decoder = if quick { Some(self.decoder(&mut ready, shape, run).await?) } else { None };
+        observer.progress(Progress::step(0, total));
         let began = control.now();
         self.begin(&mut sampling, shape, request, &schedule, latent.as_deref(), &mut generator, run).await?;
         self.walk(&mut sampling, shape, request, &schedule, &mut generator, (&frame, decoder.as_ref()), run).await?;
@@ -367,7 +368,9 @@ impl Pipeline {
             return Ok(sampling);
         }
         let weights = self.weights(&self.of.of_unet, run).await?;
-        Sampling::new(&self.of.unet, &weights, run.engine, shape)
+        let sampling = Sampling::new(&self.of.unet, &weights, run.engine, shape)?;
+        sampling.prepare(run.engine, run.control, run.observer).await?;
+        Ok(sampling)
     }
 
     /// The decoder for this shape: the last picture's where it fits.
@@ -378,7 +381,10 @@ impl Pipeline {
             return Ok(plan);
         }
         let weights = self.weights(&self.of.of_decoder, run).await?;
-        Plan::new(&self.of.autoencoder.decoder(shape.pictures, shape.size)?, run.engine, &weights, false)
+        let graph = self.of.autoencoder.decoder(shape.pictures, shape.size)?;
+        let plan = Plan::new(&graph, run.engine, &weights, false)?;
+        plan.prepare(&[&nn::PIXELS], run.engine, run.control, run.observer).await?;
+        Ok(plan)
     }
 
     pub(super) async fn weights(&self, stage: &Stage, run: Run<'_>) -> Result<Rc<[Weight]>, Error> {
@@ -392,7 +398,7 @@ impl Pipeline {
         start: &Start,
         request: &Request,
         generator: &mut Generator,
-        Run { engine, control, .. }: Run<'_>,
+        Run { engine, control, observer }: Run<'_>,
     ) -> Result<Vec<f32>, Error> {
         let size = [request.height as usize, request.width as usize];
         let graph = self.of.autoencoder.encoder(1, size)?;
@@ -400,6 +406,7 @@ impl Pipeline {
         let mut meter = Meter::new(&Silent, 1, 0);
         let weights = load(&graph.weights, &tensors, self.precision, &*self.files, engine, control, &mut meter).await?;
         let plan = Plan::new(&graph, engine, &weights, false)?;
+        plan.prepare(&[], engine, control, observer).await?;
         let [scale, shift] = self.of.autoencoder.range();
         let pixels: Vec<f32> = scaled::picture(&start.picture, size).into_iter().map(|x| (x - shift) / scale).collect();
         let mut recording = Recording::new();

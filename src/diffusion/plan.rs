@@ -3,8 +3,9 @@
 use super::graph::{Bind, Graph, Node, Work};
 use super::weights::{Spec, Weight};
 use crate::kernels::nn::{self, Call, Stored, TileChoices};
-use crate::kernels::{Buffer, Control, Engine, Recording};
-use crate::value::Error;
+use crate::kernels::{Buffer, Command, Control, Engine, Kernel, Recording};
+use crate::ports::Observer;
+use crate::value::{Error, Progress};
 
 /// Which memory each tensor lives in, found before anything is allocated.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,6 +169,37 @@ impl Plan {
             Vec::new()
         };
         Ok(Self { recording, inputs: all(&graph.inputs)?, outputs: all(&graph.outputs)?, named })
+    }
+
+    /// Has the engine compile what it has not yet, of the plan's kernels and these more: one after another, each told, with a
+    /// turn of the event loop before it, at which a cancel gets through.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn prepare(
+        &self,
+        more: &[&'static Kernel],
+        engine: &dyn Engine,
+        control: &dyn Control,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
+        let of_command = |command: &Command| match command {
+            Command::Dispatch(dispatch) => Some(dispatch.kernel),
+            _ => None,
+        };
+        let mut missing: Vec<&'static Kernel> = Vec::new();
+        for kernel in self.recording.commands().iter().filter_map(of_command).chain(more.iter().copied()) {
+            if !missing.iter().any(|known| std::ptr::eq(*known, kernel)) && !engine.is_ready(kernel) {
+                missing.push(kernel);
+            }
+        }
+        for (done, kernel) in missing.iter().enumerate() {
+            let words = format!("Preparing the GPU: {} of {} kernels", done + 1, missing.len());
+            observer.progress(Progress { share: None, ..Progress::fraction_of(0.0).describe(words) });
+            control.checkpoint().await;
+            engine.prepare(kernel).await?;
+        }
+        Ok(())
     }
 
     /// An input's tensor and memory.
