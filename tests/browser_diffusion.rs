@@ -43,7 +43,7 @@ async fn pass(fixture: &str, precision: Precision, engine: &dyn Engine) {
 
 #[wasm_bindgen_test]
 async fn cpu_engine_agrees_with_diffusers() {
-    for fixture in ["flow", "sd1", "odd", "blocks", "eight", "lora"] {
+    for fixture in ["flow", "sd1", "odd", "blocks", "eight", "lora", "sgm"] {
         all_pass(fixture, &CpuEngine::new("test")).await;
     }
 }
@@ -51,7 +51,7 @@ async fn cpu_engine_agrees_with_diffusers() {
 #[wasm_bindgen_test]
 async fn webgpu_agrees_with_diffusers() {
     let engine = gpu::probe().await.unwrap().open().await.unwrap();
-    for fixture in ["flow", "sd1", "odd", "blocks", "eight", "lora"] {
+    for fixture in ["flow", "sd1", "odd", "blocks", "eight", "lora", "sgm"] {
         all_pass(fixture, &engine).await;
     }
 }

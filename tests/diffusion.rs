@@ -19,7 +19,7 @@ use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus_cpu::nn::conv::Shape;
 use support::Ticking;
 
-const FIXTURES: [&str; 6] = ["flow", "sd1", "odd", "blocks", "eight", "lora"];
+const FIXTURES: [&str; 7] = ["flow", "sd1", "odd", "blocks", "eight", "lora", "sgm"];
 
 async fn all_pass(engine: &dyn Engine) {
     let control = Ticking::by(Duration::from_millis(2));
@@ -101,7 +101,7 @@ fn each_conv(graph: &mut Graph, change: impl Fn(&mut Shape, &mut Vec<Bind>)) {
     }
 }
 
-const FAULTS: [Fault; 15] = [
+const FAULTS: [Fault; 16] = [
     Fault {
         name: "epsilon of the norms",
         fixture: "flow",
@@ -246,6 +246,15 @@ const FAULTS: [Fault; 15] = [
         name: "a LoRA's matrices at another layer",
         fixture: "lora",
         file: |path, bytes| swapped(path, "lora/kohya.safetensors", bytes, ["attn1_to_k", "attn1_to_v"]),
+        graph: None,
+        kind: "unet",
+    },
+    Fault {
+        name: "an SGM block's number, off by one layer",
+        fixture: "sgm",
+        file: |path, bytes| {
+            swapped(path, "lora/sgm.safetensors", bytes, ["input_blocks_7_1_proj_in", "input_blocks_8_1_proj_in"])
+        },
         graph: None,
         kind: "unet",
     },

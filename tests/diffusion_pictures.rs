@@ -312,6 +312,15 @@ fn loras_that_do_not_belong_are_refused_by_their_key() {
             let why = with_loras(vec![(lora_file(name, from, to), 1.0)]).await.unwrap_err();
             assert!(why.contains(key) && why.contains("Supported are"), "{from}: {why}");
         }
+        // Files of other kinds are told what they are.
+        for (from, to, kind) in [
+            ("to_k.lora_down.weight", "to_k.hada_w1_a.other-", "LoHa"),
+            ("to_k.lora_down.weight", "to_k.lokr_w1.another-", "LoKr"),
+            ("to_k.lora_down.weight", "to_k.dora_scale.other", "DoRA"),
+        ] {
+            let why = with_loras(vec![(lora_file("kohya", from, to), 1.0)]).await.unwrap_err();
+            assert!(why.contains(to) && why.contains(kind), "{why}");
+        }
         assert!(with_loras(vec![(lora_file("old", "", ""), f32::NAN)]).await.is_err());
         assert!(with_loras(vec![(MemoryFiles::default(), 1.0)]).await.unwrap_err().contains("not there"));
     });

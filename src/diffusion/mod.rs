@@ -32,6 +32,7 @@ pub mod safetensors;
 pub mod sampling;
 mod scaled;
 pub mod schedule;
+mod sgm;
 mod stage;
 mod text;
 pub mod tokenizer;

@@ -284,11 +284,12 @@ impl<'a> Golden<'a> {
     }
 
     async fn text_encoder(&self, case: &Json) -> Result<Vec<(String, Numbers, Numbers, bool)>, Error> {
-        let clip = Clip::new(&self.config("text_encoder/config.json").await?)?;
+        let folder = case.get("folder").and_then(Json::text).unwrap_or("text_encoder");
+        let clip = Clip::new(&self.config(&format!("{folder}/config.json")).await?)?;
         let ids: Vec<u32> = self.field(case, "ids").await?.iter().map(|&id| id as u32).collect();
         let tokens = self.shape(case, "ids")?.last().copied().unwrap_or(0).max(1);
         let graph = clip.graph(ids.len() / tokens, tokens)?;
-        let tensors = self.opened(case, "text_encoder", "model").await?;
+        let tensors = self.opened(case, folder, "model").await?;
         let weights = self.load_from(&tensors, &graph).await?;
         let rows = clip.embed(&ids, tokens, &tensors, self.files).await?;
         let (outputs, _) = self.forward(&graph, &weights, &[rows], &[]).await?;
@@ -326,6 +327,15 @@ impl<'a> Golden<'a> {
             vec![self.field(case, "sample").await?, unet.time_input(t, sample[0]), self.field(case, "context").await?];
         if case.get("timestep_cond").is_some() {
             inputs.push(self.field(case, "timestep_cond").await?);
+        }
+        if let Some((numbers, _)) = unet.addition {
+            let (texts, sizes) = (self.field(case, "text_embeds").await?, self.field(case, "time_ids").await?);
+            let mut added = Vec::new();
+            for (text, sizes) in texts.chunks(texts.len() / sample[0]).zip(sizes.chunks(6)) {
+                added.extend_from_slice(text);
+                added.extend(sizes.iter().flat_map(|&size| unet.sinusoids(size, numbers)));
+            }
+            inputs.push(added);
         }
         let seen = case.get("intermediates").and_then(Json::map).unwrap_or_default();
         let paths: Vec<&str> = seen.iter().map(|(path, _)| path.as_str()).collect();
