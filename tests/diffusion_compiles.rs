@@ -120,7 +120,7 @@ fn kernels_are_compiled_before_they_run_and_told_one_by_one() {
         assert!((5..=25).contains(&engine.compiled.borrow().len()), "{:?}", engine.compiled.borrow());
         assert_eq!(*engine.late.borrow(), [""; 0]);
         // Behind it the steps are told anew, from none on.
-        let progress = watcher.progress.borrow();
+        let progress = watcher.progress.take();
         let last = progress.iter().rposition(|progress| progress.description.starts_with("Preparing")).unwrap();
         assert_eq!(progress[last + 1].steps, Some((0, 2)));
         // The second picture finds all of it.

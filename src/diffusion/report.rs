@@ -61,7 +61,6 @@ impl Report {
     }
 
     /// As [`Report::fit`] and [`Report::fit_with_eight_bit`].
-    #[must_use]
     pub fn fit_with(&self, precision: Precision) -> &Result<(), Error> {
         match precision {
             Precision::AsStored => &self.fit,
