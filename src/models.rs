@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use crate::blocks::Context;
-use crate::diffusion::{Lora, Merge, Pipeline, Report, Request};
+use crate::diffusion::{Lora, Merge, Pipeline, Precision, Report, Request};
 use crate::kernels::nn::{TileChoices, tune};
 use crate::kernels::{Engine, EngineKind};
 use crate::ports::{Kept, Observer};
@@ -44,6 +44,7 @@ type Open = Rc<dyn Fn(&Context) -> LocalBoxFuture<'static, Result<Rc<dyn Merge>,
 struct Inner {
     address: String,
     loras: Vec<Open>,
+    precision: Precision,
     loaded: RefCell<Option<Loaded>>,
     loading: Cell<bool>,
 }
@@ -75,11 +76,11 @@ impl Model {
     /// The checkpoint in the folder at `address`, relative to the page's own files where it is no whole address.
     #[must_use]
     pub fn at(address: &str) -> Self {
-        Self::with(address.to_owned(), Vec::new())
+        Self::with(address.to_owned(), Vec::new(), Precision::AsStored)
     }
 
-    fn with(address: String, loras: Vec<Open>) -> Self {
-        Self(Rc::new(Inner { address, loras, loaded: RefCell::default(), loading: Cell::new(false) }))
+    fn with(address: String, loras: Vec<Open>, precision: Precision) -> Self {
+        Self(Rc::new(Inner { address, loras, precision, loaded: RefCell::default(), loading: Cell::new(false) }))
     }
 
     /// The same checkpoint with the LoRA file at `address` merged into it as it is loaded, this strongly: 1 as it was
@@ -100,7 +101,27 @@ impl Model {
             let (files, name) = (ctx.files(&folder), name.clone());
             Box::pin(async move { Ok(Rc::new(Lora::open(files, &name, weight).await?) as Rc<dyn Merge>) })
         }));
-        Self::with(self.0.address.clone(), loras)
+        Self::with(self.0.address.clone(), loras, self.0.precision)
+    }
+
+    /// The same checkpoint with its weights kept with this precision: with 8 bit a model of twice the size fits.
+    ///
+    /// ```
+    /// use gradus::diffusion::Precision;
+    /// use gradus::models::Model;
+    /// thread_local! {
+    ///     static LARGE: Model = Model::at("models/large").precision(Precision::EightBit);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self::with(self.0.address.clone(), self.0.loras.clone(), precision)
+    }
+
+    /// Whether its weights are kept with this precision.
+    #[must_use]
+    pub fn is_of(&self, precision: Precision) -> bool {
+        self.0.precision == precision
     }
 
     /// Its address.
@@ -124,10 +145,10 @@ impl Model {
     /// checked.
     ///
     /// # Errors
-    /// When the machine cannot hold the model or has not enough room, and when a file cannot be fetched.
+    /// When the machine cannot hold the model, also not with 8 bit, or has not enough room, and when a file cannot be fetched.
     pub async fn download(&self, ctx: &Context) -> Result<(), Error> {
         let (report, kept) = self.report(ctx).await?;
-        report.fit.clone()?;
+        report.fit.clone().or(report.fit_with_eight_bit.clone())?;
         let all = report.bytes();
         let missing = all.saturating_sub(kept.bytes);
         if let Some(room) = kept.room.map(|room| room.saturating_sub(kept.used)).filter(|&room| room < missing) {
@@ -193,7 +214,7 @@ impl Model {
             loras.push(open(ctx).await?);
         }
         choose(ctx, &*engine).await?;
-        let pipeline = Rc::new(Pipeline::load_with(files, &loras, &*engine, ctx, &Quiet(ctx)).await?);
+        let pipeline = Rc::new(Pipeline::load_with(files, &loras, self.0.precision, &*engine, ctx, &Quiet(ctx)).await?);
         let loaded = Loaded { pipeline, engine };
         self.0.loaded.replace(Some(loaded.clone()));
         Ok(loaded)

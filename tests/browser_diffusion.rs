@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use golden::Golden;
 use gradus::browser::{BrowserClock, BrowserTimer};
+use gradus::diffusion::Precision;
 use gradus::gpu;
 use gradus::kernels::{Engine, cpu::CpuEngine};
 use support::RealTime;
@@ -21,9 +22,20 @@ use wasm_bindgen_test::wasm_bindgen_test;
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 async fn all_pass(fixture: &str, engine: &dyn Engine) {
+    pass(fixture, Precision::AsStored, engine).await;
+    if fixture == "eight" {
+        pass(fixture, Precision::EightBit, engine).await;
+    }
+}
+
+async fn pass(fixture: &str, precision: Precision, engine: &dyn Engine) {
     let control = RealTime { clock: Rc::new(BrowserClock::default()), timer: Rc::new(BrowserTimer::default()) };
     let files = fixtures::files(fixture, |_, _| None);
-    let outcomes = Golden::open(&files, engine, &control).await.unwrap().run(|_| true).await;
+    let mut golden = Golden::open(&files, engine, &control).await.unwrap();
+    golden.precision = precision;
+    // Halves are no blocks, and are rounded to them.
+    let exact = |kind: &str| precision == Precision::AsStored || kind != "unet_f16_weights";
+    let outcomes = golden.run(exact).await;
     assert!(outcomes.len() >= 3, "only {} cases", outcomes.len());
     let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.pass).collect();
     assert!(failed.is_empty(), "{} of {} cases: {failed:?}", failed.len(), outcomes.len());
@@ -31,7 +43,7 @@ async fn all_pass(fixture: &str, engine: &dyn Engine) {
 
 #[wasm_bindgen_test]
 async fn cpu_engine_agrees_with_diffusers() {
-    for fixture in ["flow", "sd1", "odd", "blocks", "lora"] {
+    for fixture in ["flow", "sd1", "odd", "blocks", "eight", "lora", "sgm"] {
         all_pass(fixture, &CpuEngine::new("test")).await;
     }
 }
@@ -39,7 +51,7 @@ async fn cpu_engine_agrees_with_diffusers() {
 #[wasm_bindgen_test]
 async fn webgpu_agrees_with_diffusers() {
     let engine = gpu::probe().await.unwrap().open().await.unwrap();
-    for fixture in ["flow", "sd1", "odd", "blocks", "lora"] {
+    for fixture in ["flow", "sd1", "odd", "blocks", "eight", "lora", "sgm"] {
         all_pass(fixture, &engine).await;
     }
 }

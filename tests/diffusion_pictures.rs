@@ -12,7 +12,7 @@ use std::time::Duration;
 use gradus::diffusion::json::Json;
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Lora, Merge, Pipeline, Request, Start};
+use gradus::diffusion::{Lora, Merge, Pipeline, Precision, Request, Start};
 use gradus::gpu;
 use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus::ports::Files;
@@ -274,7 +274,8 @@ async fn with_loras(loras: Vec<(MemoryFiles, f32)>) -> Result<Picture, String> {
         let lora = Lora::open(Rc::new(files), "one.safetensors", weight).await;
         opened.push(Rc::new(lora.map_err(|error| error.message().to_owned())?));
     }
-    let pipeline = Pipeline::load_with(files, &opened, &engine, &control(), &Watcher::default()).await;
+    let pipeline =
+        Pipeline::load_with(files, &opened, Precision::AsStored, &engine, &control(), &Watcher::default()).await;
     let pipeline = pipeline.map_err(|error| error.message().to_owned())?;
     let request = Request { prompt: "a painting".into(), steps: 2, ..pipeline.usual_request() };
     Ok(pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap().remove(0))
@@ -310,6 +311,15 @@ fn loras_that_do_not_belong_are_refused_by_their_key() {
         ] {
             let why = with_loras(vec![(lora_file(name, from, to), 1.0)]).await.unwrap_err();
             assert!(why.contains(key) && why.contains("Supported are"), "{from}: {why}");
+        }
+        // Files of other kinds are told what they are.
+        for (from, to, kind) in [
+            ("to_k.lora_down.weight", "to_k.hada_w1_a.other-", "LoHa"),
+            ("to_k.lora_down.weight", "to_k.lokr_w1.another-", "LoKr"),
+            ("to_k.lora_down.weight", "to_k.dora_scale.other", "DoRA"),
+        ] {
+            let why = with_loras(vec![(lora_file("kohya", from, to), 1.0)]).await.unwrap_err();
+            assert!(why.contains(to) && why.contains(kind), "{why}");
         }
         assert!(with_loras(vec![(lora_file("old", "", ""), f32::NAN)]).await.is_err());
         assert!(with_loras(vec![(MemoryFiles::default(), 1.0)]).await.unwrap_err().contains("not there"));

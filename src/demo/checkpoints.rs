@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use gradus::diffusion::Precision;
 use gradus::models::Model;
 use gradus::prelude::*;
 
@@ -67,20 +68,26 @@ thread_local! {
     static OPENED: RefCell<Vec<Model>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The checkpoint at an address. Of those that are not our own only one stays loaded, as they are large.
-pub fn at(address: &str) -> Model {
+/// The checkpoint at an address, to paint with. Of those that are not our own only one stays loaded, as they are large, and
+/// of each only one precision.
+pub fn at(address: &str, precision: Precision) -> Model {
     let own = |address: &str| KNOWN[..OWN].iter().any(|known| known.address == address);
+    let this = |model: &&Model| model.address() == address && model.is_of(precision);
+    let goes = |model: &Model| model.address() == address || !own(address) && !own(model.address());
     OPENED.with_borrow_mut(|opened| {
-        if !own(address) {
-            opened.iter().filter(|model| model.address() != address && !own(model.address())).for_each(Model::unload);
-        }
-        if let Some(model) = opened.iter().find(|model| model.address() == address) {
+        opened.iter().filter(|model| !this(model) && goes(model)).for_each(Model::unload);
+        if let Some(model) = opened.iter().find(this) {
             return model.clone();
         }
-        let model = Model::at(address);
+        let model = Model::at(address).precision(precision);
         opened.push(model.clone());
         model
     })
+}
+
+/// Gives the memory of a checkpoint's weights back.
+pub fn unload(address: &str) {
+    OPENED.with_borrow(|opened| opened.iter().filter(|model| model.address() == address).for_each(Model::unload));
 }
 
 /// The address that a visitor means: a model's page on a hub stands for its files.

@@ -2,6 +2,7 @@
 
 use gradus::blocks::Handle;
 use gradus::diffusion::Report;
+use gradus::models::Model;
 use gradus::ports::Kept;
 use gradus::prelude::*;
 use gradus::value::{EngineInfo, EngineKind, decimal};
@@ -59,14 +60,14 @@ fn known(name: &str) -> (String, String) {
 
 async fn report(address: String, ctx: Context) -> Result<String, Error> {
     let address = checkpoints::address(&address)?;
-    let (report, kept) = checkpoints::at(&address).report(&ctx).await?;
+    let (report, kept) = Model::at(&address).report(&ctx).await?;
     let engine = ctx.engine().await?;
     Ok(words(&address, &report, kept, engine.info()))
 }
 
 async fn download(address: String, ctx: Context) -> Result<(String, Choices), Error> {
     let address = checkpoints::address(&address)?;
-    checkpoints::at(&address).download(&ctx).await?;
+    Model::at(&address).download(&ctx).await?;
     taken_in(address, ctx).await
 }
 
@@ -80,17 +81,19 @@ async fn taken_in(address: String, ctx: Context) -> Result<(String, Choices), Er
 
 async fn remove(address: String, ctx: Context) -> Result<(String, Choices), Error> {
     let address = checkpoints::address(&address)?;
-    checkpoints::at(&address).delete(&ctx).await?;
+    checkpoints::unload(&address);
+    Model::at(&address).delete(&ctx).await?;
     checkpoints::keep(&address, false, &ctx);
     Ok((format!("Nothing of {} is kept on this machine any more.", checkpoints::name(&address)), studio::choices(&ctx)))
 }
 
 /// The report, in Markdown.
 fn words(address: &str, report: &Report, kept: Kept, engine: &EngineInfo) -> String {
-    let needs = &report.needs;
-    let fits = match &report.fit {
-        Ok(()) => "fits this machine, as far as a page can tell.".to_owned(),
-        Err(why) => format!("does not fit: {why}"),
+    let (needs, eight) = (&report.needs, &report.with_eight_bit);
+    let fits = match (&report.fit, &report.fit_with_eight_bit) {
+        (Ok(()), _) => "fits this machine, as far as a page can tell.".to_owned(),
+        (Err(_), Ok(())) => "fits with 8-bit weights: choose them in the Studio's settings of the network.".to_owned(),
+        (Err(_), Err(why)) => format!("does not fit, also not with 8-bit weights: {why}"),
     };
     let place = match engine.kind {
         EngineKind::Gpu => {
@@ -101,7 +104,7 @@ fn words(address: &str, report: &Report, kept: Kept, engine: &EngineInfo) -> Str
     let room = kept.room.map_or(String::new(), |room| [" of ", &size(room)].concat());
     let mut text = format!(
         "**{}** {fits}\n\n- Files: {}, of which {} are kept on this machine.\n- Weights: {} million numbers, {} on \
-         {place}. Where that is too much at once: {}.\n- A picture of {side} × {side}: {} \
+         {place}. Where that is too much at once: {}. With 8-bit weights: {}, or {} at once.\n- A picture of {side} × {side}: {} \
          beside the weights, {} billion operations a step with guidance.\n- All that this page keeps: {}{room}.\n",
         checkpoints::name(address),
         size(report.bytes()),
@@ -109,6 +112,8 @@ fn words(address: &str, report: &Report, kept: Kept, engine: &EngineInfo) -> Str
         decimal(needs.numbers as f64 / 1e6, 1),
         size(needs.weight_bytes),
         size(needs.stage_bytes),
+        size(eight.weight_bytes),
+        size(eight.stage_bytes),
         size(needs.tensor_bytes),
         decimal(needs.operations / 1e9, 1),
         size(kept.used),

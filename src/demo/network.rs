@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Request, Start};
+use gradus::diffusion::{Precision, Request, Start};
 use gradus::imagegen::{self, Preset, scene};
 use gradus::ports::Observer;
 use gradus::prelude::*;
@@ -82,6 +82,7 @@ pub struct Settings {
     /// Width and height; none for the checkpoint's own.
     pub size: Option<[u32; 2]>,
     pub start: Option<Start>,
+    pub precision: Precision,
 }
 
 impl Settings {
@@ -93,7 +94,8 @@ impl Settings {
     fn of(known: &Known) -> Self {
         let (steps, guidance) = known.usual;
         let model = known.name.to_owned();
-        Self { model, steps, guidance, negative: String::new(), sampler: None, size: None, start: None }
+        let (negative, precision) = (String::new(), Precision::AsStored);
+        Self { model, steps, guidance, negative, sampler: None, size: None, start: None, precision }
     }
 }
 
@@ -108,14 +110,14 @@ pub async fn picture(
     let own = KNOWN[..OWN].iter().any(|known| known.name == settings.model);
     let address = checkpoints::address_of(&settings.model, ctx);
     let address = address.ok_or_else(|| Error::new("This model is not here any more. Choose another one."))?;
-    let model = checkpoints::at(&address).load(ctx).await?;
+    let model = checkpoints::at(&address, settings.precision).load(ctx).await?;
     let prompt = if own && prompt.trim().is_empty() { surprise(ctx) } else { prompt };
     let strange = if own { model.pipeline.strangers(&prompt) } else { Vec::new() };
     if !strange.is_empty() {
         let shown: Vec<String> = strange.iter().take(8).map(|word| word.chars().take(24).collect()).collect();
         ctx.info(format!("The network has never seen these words: {}.", shown.join(", ")));
     }
-    let Settings { model: name, steps, guidance, negative, sampler, size, start } = settings;
+    let Settings { model: name, steps, guidance, negative, sampler, size, start, precision } = settings;
     let usual = model.pipeline.usual_request();
     let [width, height] = size.unwrap_or([usual.width, usual.height]);
     let request = Request {
@@ -132,6 +134,7 @@ pub async fn picture(
     };
     let made = model.generate(&request, ctx, observer).await?.pop();
     let made = made.ok_or_else(|| Error::new("The network made no picture. Try again."))?;
+    let made = if precision == Precision::EightBit { made.with_fact("Weights", "8 bit") } else { made };
     Ok(made
         .with_fact("Model", name)
         .with_fact("Seed", seed.to_string())

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use gradus::blocks::Handle;
-use gradus::diffusion::Start;
 use gradus::diffusion::schedule::Kind;
+use gradus::diffusion::{Precision, Start};
 use gradus::imagegen::{Request, flame, reaction, scene};
 use gradus::prelude::*;
 
@@ -26,6 +26,9 @@ const SAMPLERS: [(&str, Option<Kind>); 7] = [
     ("LCM", Some(Kind::Lcm)),
     ("PNDM", Some(Kind::Pndm)),
 ];
+
+/// How weights are kept on the engine.
+const WEIGHTS: [&str; 2] = ["as they are", "8 bit"];
 
 const OWN_SIZE: &str = "the model's own";
 const SIZES: [&str; 6] = [OWN_SIZE, "128 × 128", "256 × 256", "512 × 512", "768 × 512", "512 × 768"];
@@ -53,7 +56,7 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
     ));
     let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(check_seed).max_lines(1));
     let images = ui.add(Slider::between(1.0, 8.0).step(1.0).label("Number of images"));
-    let (steps, guidance, sampler, negative, size) = ui.accordion("Settings of the network", |ui| {
+    let (steps, guidance, sampler, negative, size, weights) = ui.accordion("Settings of the network", |ui| {
         let usual = Settings::usual();
         let steps = Slider::between(1.0, 50.0).step(1.0).value(usual.steps.into()).label("Steps");
         let guidance = Slider::between(1.0, 15.0).step(0.5).value(usual.guidance.into()).label("Guidance");
@@ -63,7 +66,11 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
         let sampler = ui.add(Dropdown::of(SAMPLERS.map(|(name, _)| name)).label("Sampler"));
         let negative = Textbox::new().label("Negative prompt").max_lines(3).max_length(Request::PROMPT_CHARS);
         let negative = ui.add(negative.info("What is not to be seen. Needs a guidance above 1."));
-        (steps, guidance, sampler, negative, ui.add(Dropdown::of(SIZES).label("Size")))
+        let size = ui.add(Dropdown::of(SIZES).label("Size"));
+        let weights = Dropdown::of(WEIGHTS).label("Weights");
+        let weights =
+            ui.add(weights.info("8 bit is half of the memory or less, nearly as exact, and a little slower."));
+        (steps, guidance, sampler, negative, size, weights)
     });
     let (start, strength, mask) = ui.accordion("Begin from a picture", |ui| {
         let start = ui.add(Image::new().label("Picture to begin from"));
@@ -82,8 +89,8 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
     let all = ui.add(Gallery::new().label("Images").columns(4));
     let strip = ui.add(Gallery::new().label("How it arose").columns(4));
     let inputs = (
-        prompt, model, steps, guidance, sampler, negative, size, start, strength, mask, width, height, quality, seed,
-        images,
+        prompt, model, steps, guidance, sampler, negative, size, weights, start, strength, mask, width, height,
+        quality, seed, images,
     );
     generate.click(paint, inputs, (result, all, strip)).concurrency_id("studio");
     for (button, text) in examples {
@@ -139,6 +146,7 @@ async fn paint(
     sampler: String,
     negative: String,
     size: String,
+    weights: String,
     start: Option<Picture>,
     strength: f32,
     mask: Option<Picture>,
@@ -156,7 +164,9 @@ async fn paint(
     let start = start.map(|picture| Start { picture, strength, mask });
     // The distilled network has steps of its own.
     let (steps, guidance) = if model == KNOWN[1].name { KNOWN[1].usual } else { (steps, guidance) };
-    let settings = Settings { model: model.clone(), steps, guidance, negative, sampler, size: sides(&size), start };
+    let precision = if weights == WEIGHTS[1] { Precision::EightBit } else { Precision::AsStored };
+    let (name, size) = (model.clone(), sides(&size));
+    let settings = Settings { model: name, steps, guidance, negative, sampler, size, start, precision };
     let (mut pictures, mut steps_seen) = (Vec::new(), Vec::new());
     for number in 0..u64::from(images.max(1)) {
         let seed = first.wrapping_add(number);

@@ -11,6 +11,7 @@ use super::safetensors::Tensors;
 use super::stage::Stage;
 use super::text::Encoder;
 use super::unet::Unet;
+use super::weights::Precision;
 use crate::ports::Files;
 use crate::value::{EngineInfo, EngineKind, Error};
 
@@ -79,7 +80,7 @@ impl Checkpoint {
 
     /// # Errors
     /// When the network cannot be of the size that it was trained for.
-    pub(super) fn needs(&self, kind: EngineKind) -> Result<Needs, Error> {
+    pub(super) fn needs(&self, kind: EngineKind, precision: Precision) -> Result<Needs, Error> {
         let tokens = self.encoders.first().map_or(0, Encoder::tokens);
         let mut graphs =
             vec![self.unet.graph(2, [self.side(); 2], tokens)?, self.autoencoder.decoder(1, [self.side(); 2])?];
@@ -87,8 +88,7 @@ impl Checkpoint {
             graphs.push(encoder.clip.graph(2, encoder.tokens())?);
         }
         let costs: Vec<Cost> = graphs.iter().map(Cost::of).collect();
-        let held = |stage: &Stage| -> Vec<u64> { stage.specs().iter().map(|spec| stage.held(spec, kind)).collect() };
-        let stages: Vec<Vec<u64>> = self.stages().map(held).collect();
+        let stages: Vec<Vec<u64>> = self.stages().map(|stage| stage.held(kind, precision)).collect();
         let sums = stages.iter().map(|stage| stage.iter().sum::<u64>());
         let tensors = costs.iter().map(|cost| cost.largest_bytes);
         Ok(Needs {

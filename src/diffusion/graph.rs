@@ -68,7 +68,7 @@ pub enum Bind {
 /// One call of a graph; its last binding is the result.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What runs; `halves` of a convolution are set when the weights are known.
+    /// What runs; how a convolution's weights are stored is known with the weights.
     pub work: Work,
     /// What it is bound to.
     pub bind: Vec<Bind>,

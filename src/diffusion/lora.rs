@@ -2,7 +2,7 @@
 //!
 //! A changed weight is W + weight · alpha / rank · up · down (Hu et al. 2021; for convolutions as LoCon of LyCORIS). The
 //! tensors are named as kohya's scripts do (`lora_unet_down_blocks_…_to_q.lora_down.weight`, `.lora_up.weight`,
-//! `.alpha`) or as diffusers does (`unet.down_blocks.….to_q.lora_A.weight` and `.lora_B.weight`, before that
+//! `.alpha`; for SDXL `lora_unet_input_blocks_…`, see `sgm`) or as diffusers does (`unet.down_blocks.….to_q.lora_A.weight` and `.lora_B.weight`, before that
 //! `.lora.down.weight` and `.lora.up.weight`).
 
 use std::cell::{Cell, RefCell};
@@ -12,6 +12,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::json::Json;
 use super::safetensors::{Patch, Tensor, Tensors};
+use super::sgm;
 use crate::ports::Files;
 use crate::value::{Error, SortedMap};
 
@@ -35,6 +36,15 @@ const ENDINGS: [(&str, usize); 9] = [
 const DOWN: usize = 0;
 const UP: usize = 1;
 const ALPHA: usize = 2;
+
+/// What marks a file of another kind.
+const OTHERS: [(&str, &str); 5] = [
+    (".hada_", "LoHa"),
+    (".lokr_", "LoKr"),
+    (".dora_scale", "DoRA"),
+    (".lora_magnitude_vector", "DoRA"),
+    (".oft_", "OFT"),
+];
 
 /// How names begin, and the component that is meant.
 const COMPONENTS: [(&str, &str); 7] = [
@@ -107,7 +117,7 @@ impl Lora {
     ///
     /// ```
     /// use std::rc::Rc;
-    /// use gradus::diffusion::{Lora, Pipeline};
+    /// use gradus::diffusion::{Lora, Pipeline, Precision};
     /// use gradus::kernels::{Control, Engine};
     /// use gradus::ports::{Files, Observer};
     ///
@@ -119,7 +129,7 @@ impl Lora {
     ///     observer: &dyn Observer,
     /// ) -> Result<Pipeline, gradus::Error> {
     ///     let ink = Lora::open(loras, "ink.safetensors", 0.8).await?;
-    ///     Pipeline::load_with(checkpoint, &[Rc::new(ink)], engine, control, observer).await
+    ///     Pipeline::load_with(checkpoint, &[Rc::new(ink)], Precision::AsStored, engine, control, observer).await
     /// }
     /// ```
     pub async fn open(files: Rc<dyn Files>, path: &str, weight: f32) -> Result<Self, Error> {
@@ -135,6 +145,9 @@ impl Lora {
                     COMPONENTS.iter().find_map(|(start, component)| Some((layer.strip_prefix(start)?, *component)))?;
                 Some(([component, "/", &plain(rest)].concat(), part))
             });
+            if let Some((_, kind)) = OTHERS.iter().find(|(mark, _)| name.contains(mark)) {
+                return Err(refuse(path, name, &["it is of a ", kind, ", which is not supported"].concat()));
+            }
             let Some((layer, part)) = known else {
                 return Err(refuse(path, name, "it is named like none"));
             };
@@ -151,9 +164,12 @@ impl Lora {
     /// When a matrix does not fit its tensor.
     pub async fn attach(self: &Rc<Self>, component: &str, tensors: &mut Tensors) -> Result<(), Error> {
         let names: Vec<String> = tensors.names().map(str::to_owned).collect();
+        let others = (component == "unet").then(|| sgm::Names::of(tensors));
         for name in names {
             let Some(stem) = name.strip_suffix(".weight") else { continue };
-            let Some(layer) = self.layers.get(&[component, "/", &plain(stem)].concat()) else { continue };
+            let find = |layer: &str| self.layers.get(&[component, "/", layer].concat());
+            let other = || find(&others.as_ref()?.name(stem)?);
+            let Some(layer) = find(&plain(stem)).or_else(other) else { continue };
             let refuse = |why| refuse(&self.path, &layer.key, why);
             let [Some(down), Some(up), alpha] = &layer.tensors else {
                 return Err(refuse("the other matrix of the layer is missing"));

@@ -17,8 +17,8 @@ use super::scaled;
 use super::schedule::{Kind, Sampler, Schedule};
 use super::stage::Stage;
 use super::text::Encoder;
-use super::weights::{Meter, Weight, load};
-use crate::kernels::{Control, Engine, Recording};
+use super::weights::{Meter, Precision, Weight, load};
+use crate::kernels::{Control, Engine, Recording, nn};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, ErrorKind, NoteLevel, Picture, Progress, decimal};
 
@@ -48,6 +48,7 @@ use crate::value::{Error, ErrorKind, NoteLevel, Picture, Progress, decimal};
 pub struct Pipeline {
     pub(super) files: Rc<dyn Files>,
     pub(super) of: Checkpoint,
+    precision: Precision,
     /// Whether a stage's weights go when the next one's come.
     pub(super) by_stage: Cell<bool>,
     /// What the last picture was made with, for the next of the same size.
@@ -83,7 +84,7 @@ pub(super) struct Ready {
 pub(super) struct Run<'a> {
     pub(super) engine: &'a dyn Engine,
     pub(super) control: &'a dyn Control,
-    observer: &'a dyn Observer,
+    pub(super) observer: &'a dyn Observer,
 }
 
 impl Pipeline {
@@ -97,29 +98,30 @@ impl Pipeline {
         control: &dyn Control,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        Self::load_with(files, &[], engine, control, observer).await
+        Self::load_with(files, &[], Precision::AsStored, engine, control, observer).await
     }
 
-    /// The same with LoRA files merged into the weights.
+    /// The same with LoRA files merged into the weights, which are kept with this precision.
     ///
     /// # Errors
     /// Also when a LoRA does not belong to this checkpoint.
     pub async fn load_with(
         files: Rc<dyn Files>,
         loras: &[Rc<dyn Merge>],
+        precision: Precision,
         engine: &dyn Engine,
         control: &dyn Control,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
         let of = Checkpoint::open(&*files, loras).await?;
-        of.needs(engine.info().kind)?.fit(engine.info())?;
+        of.needs(engine.info().kind, precision)?.fit(engine.info())?;
         let (by_stage, ready) = (Cell::new(false), RefCell::default());
-        let pipeline = Self { files, of, by_stage, ready };
+        let pipeline = Self { files, of, precision, by_stage, ready };
         let numbers = pipeline.of.stages().map(|stage| stage.count()).sum();
         let bytes = pipeline.of.stages().map(|stage| stage.tensors.bytes()).sum();
         let mut meter = Meter::new(observer, numbers, bytes);
         for stage in pipeline.of.stages() {
-            match stage.weights(&*pipeline.files, engine, control, &mut meter).await {
+            match stage.weights(precision, &*pipeline.files, engine, control, &mut meter).await {
                 Err(error) if error.kind() == ErrorKind::OutOfMemory => {
                     pipeline.go_by_stage(observer);
                     break;
@@ -250,6 +252,7 @@ impl Pipeline {
         // A quick decoder is small and shows every step; a large one waits until the network has made room.
         let quick = self.of.autoencoder.quick();
         let decoder = if quick { Some(self.decoder(&mut ready, shape, run).await?) } else { None };
+        observer.progress(Progress::step(0, total));
         let began = control.now();
         self.begin(&mut sampling, shape, request, &schedule, latent.as_deref(), &mut generator, run).await?;
         self.walk(&mut sampling, shape, request, &schedule, &mut generator, (&frame, decoder.as_ref()), run).await?;
@@ -365,7 +368,9 @@ impl Pipeline {
             return Ok(sampling);
         }
         let weights = self.weights(&self.of.of_unet, run).await?;
-        Sampling::new(&self.of.unet, &weights, run.engine, shape)
+        let sampling = Sampling::new(&self.of.unet, &weights, run.engine, shape)?;
+        sampling.prepare(run.engine, run.control, run.observer).await?;
+        Ok(sampling)
     }
 
     /// The decoder for this shape: the last picture's where it fits.
@@ -376,12 +381,15 @@ impl Pipeline {
             return Ok(plan);
         }
         let weights = self.weights(&self.of.of_decoder, run).await?;
-        Plan::new(&self.of.autoencoder.decoder(shape.pictures, shape.size)?, run.engine, &weights, false)
+        let graph = self.of.autoencoder.decoder(shape.pictures, shape.size)?;
+        let plan = Plan::new(&graph, run.engine, &weights, false)?;
+        plan.prepare(&[&nn::PIXELS], run.engine, run.control, run.observer).await?;
+        Ok(plan)
     }
 
     pub(super) async fn weights(&self, stage: &Stage, run: Run<'_>) -> Result<Rc<[Weight]>, Error> {
         let mut meter = Meter::new(&Silent, 1, 0);
-        stage.weights(&*self.files, run.engine, run.control, &mut meter).await
+        stage.weights(self.precision, &*self.files, run.engine, run.control, &mut meter).await
     }
 
     /// The latent of a picture, once for each picture that is made, multiplied as the network wants it.
@@ -390,14 +398,15 @@ impl Pipeline {
         start: &Start,
         request: &Request,
         generator: &mut Generator,
-        Run { engine, control, .. }: Run<'_>,
+        Run { engine, control, observer }: Run<'_>,
     ) -> Result<Vec<f32>, Error> {
         let size = [request.height as usize, request.width as usize];
         let graph = self.of.autoencoder.encoder(1, size)?;
         let tensors = Tensors::open(&*self.files, "vae", "diffusion_pytorch_model").await?;
         let mut meter = Meter::new(&Silent, 1, 0);
-        let weights = load(&graph.weights, &tensors, &*self.files, engine, control, &mut meter).await?;
+        let weights = load(&graph.weights, &tensors, self.precision, &*self.files, engine, control, &mut meter).await?;
         let plan = Plan::new(&graph, engine, &weights, false)?;
+        plan.prepare(&[], engine, control, observer).await?;
         let [scale, shift] = self.of.autoencoder.range();
         let pixels: Vec<f32> = scaled::picture(&start.picture, size).into_iter().map(|x| (x - shift) / scale).collect();
         let mut recording = Recording::new();

@@ -2,9 +2,10 @@
 
 use super::graph::{Bind, Graph, Node, Work};
 use super::weights::{Spec, Weight};
-use crate::kernels::nn::{self, Call, TileChoices};
-use crate::kernels::{Buffer, Control, Engine, Recording};
-use crate::value::Error;
+use crate::kernels::nn::{self, Call, Stored, TileChoices};
+use crate::kernels::{Buffer, Command, Control, Engine, Kernel, Recording};
+use crate::ports::Observer;
+use crate::value::{Error, Progress};
 
 /// Which memory each tensor lives in, found before anything is allocated.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,8 +90,11 @@ impl Cost {
     #[must_use]
     pub fn of(graph: &Graph) -> Self {
         let layout = Layout::of(graph, &[]);
-        let mut kernels: Vec<&str> =
-            graph.steps.iter().map(|step| call_of(&step.work, false, TileChoices::default()).kernel.name).collect();
+        let mut kernels: Vec<&str> = graph
+            .steps
+            .iter()
+            .map(|step| call_of(&step.work, Stored::Floats, TileChoices::default()).kernel.name)
+            .collect();
         kernels.sort_unstable();
         kernels.dedup();
         let floats = |bind: &Bind| match bind {
@@ -110,9 +114,9 @@ impl Cost {
     }
 }
 
-fn call_of(work: &Work, halves: bool, choices: TileChoices) -> Call {
+fn call_of(work: &Work, stored: Stored, choices: TileChoices) -> Call {
     match work {
-        Work::Conv(shape) => nn::conv(shape, halves, choices.variant(shape)),
+        Work::Conv(shape) => nn::conv(shape, stored, choices.variant(shape)),
         Work::Call(call) => call.clone(),
     }
 }
@@ -142,20 +146,20 @@ impl Plan {
         let slot = |id: usize| layout.slots.get(id).copied().flatten().and_then(|slot| slots.get(slot).cloned());
         let mut recording = Recording::new();
         for step in &graph.steps {
-            let mut halves = false;
+            let mut stored = Stored::Floats;
             let mut buffers = Vec::with_capacity(step.bind.len());
             for bind in &step.bind {
                 buffers.push(match *bind {
                     Bind::Node(id) => slot(id).ok_or_else(wrong)?,
                     Bind::Weight(id) => {
                         let weight = weights.get(id).ok_or_else(wrong)?;
-                        halves = weight.halves;
+                        stored = weight.stored;
                         weight.buffer.clone()
                     }
                     Bind::Nothing(number) => nothing[number % 2].clone(),
                 });
             }
-            recording.push(call_of(&step.work, halves, engine.choices()).on(buffers));
+            recording.push(call_of(&step.work, stored, engine.choices()).on(buffers));
         }
         let with_slot = |node: &Node| Some((*node, slot(node.id)?));
         let all = |nodes: &[Node]| nodes.iter().map(with_slot).collect::<Option<Vec<_>>>().ok_or_else(wrong);
@@ -165,6 +169,37 @@ impl Plan {
             Vec::new()
         };
         Ok(Self { recording, inputs: all(&graph.inputs)?, outputs: all(&graph.outputs)?, named })
+    }
+
+    /// Has the engine compile what it has not yet, of the plan's kernels and these more: one after another, each told, with a
+    /// turn of the event loop before it, at which a cancel gets through.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn prepare(
+        &self,
+        more: &[&'static Kernel],
+        engine: &dyn Engine,
+        control: &dyn Control,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
+        let of_command = |command: &Command| match command {
+            Command::Dispatch(dispatch) => Some(dispatch.kernel),
+            _ => None,
+        };
+        let mut missing: Vec<&'static Kernel> = Vec::new();
+        for kernel in self.recording.commands().iter().filter_map(of_command).chain(more.iter().copied()) {
+            if !missing.iter().any(|known| std::ptr::eq(*known, kernel)) && !engine.is_ready(kernel) {
+                missing.push(kernel);
+            }
+        }
+        for (done, kernel) in missing.iter().enumerate() {
+            let words = format!("Preparing the GPU: {} of {} kernels", done + 1, missing.len());
+            observer.progress(Progress { share: None, ..Progress::fraction_of(0.0).describe(words) });
+            control.checkpoint().await;
+            engine.prepare(kernel).await?;
+        }
+        Ok(())
     }
 
     /// An input's tensor and memory.

@@ -41,7 +41,7 @@ impl Pipeline {
         marked: &[Marked],
         run: Run<'_>,
     ) -> Result<Said, Error> {
-        let Run { engine, control, .. } = run;
+        let Run { engine, control, observer } = run;
         let negatives = if shape.pair(&self.of.unet) { request.pictures } else { 0 };
         let count = request.pictures + negatives;
         let mut before = std::mem::take(&mut ready.texts).into_iter();
@@ -52,6 +52,7 @@ impl Pipeline {
                 Some((of, plan)) if of == texts => plan,
                 _ => encoder.plan(texts, &self.weights(&encoder.stage, run).await?, engine)?,
             };
+            plan.prepare(&[], engine, control, observer).await?;
             read.push(encoder.read(marked, &plan, &*self.files, engine, control).await?);
             if self.by_stage.get() {
                 drop(plan);

@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::checkpoint::{Checkpoint, Needs};
+use super::weights::Precision;
 use crate::ports::{Files, Kept};
 use crate::value::{EngineInfo, Error, SortedMap};
 
@@ -33,6 +34,10 @@ pub struct Report {
     pub needs: Needs,
     /// Whether the engine can hold it, and if not, why.
     pub fit: Result<(), Error>,
+    /// What it takes with [`Precision::EightBit`].
+    pub with_eight_bit: Needs,
+    /// Whether the engine can hold that.
+    pub fit_with_eight_bit: Result<(), Error>,
 }
 
 impl Report {
@@ -43,9 +48,24 @@ impl Report {
     pub async fn read(files: &dyn Files, engine: &EngineInfo) -> Result<Self, Error> {
         let listing = Listing { files, seen: RefCell::default() };
         let of = Checkpoint::open(&listing, &[]).await?;
-        let needs = of.needs(engine.kind)?;
-        let side = (of.side() * of.autoencoder.scale()) as u32;
-        Ok(Self { files: listing.seen.into_inner().into_iter().collect(), side, needs, fit: needs.fit(engine) })
+        let [needs, with_eight_bit] =
+            [of.needs(engine.kind, Precision::AsStored)?, of.needs(engine.kind, Precision::EightBit)?];
+        Ok(Self {
+            files: listing.seen.into_inner().into_iter().collect(),
+            side: (of.side() * of.autoencoder.scale()) as u32,
+            needs,
+            fit: needs.fit(engine),
+            with_eight_bit,
+            fit_with_eight_bit: with_eight_bit.fit(engine),
+        })
+    }
+
+    /// As [`Report::fit`] and [`Report::fit_with_eight_bit`].
+    pub fn fit_with(&self, precision: Precision) -> &Result<(), Error> {
+        match precision {
+            Precision::AsStored => &self.fit,
+            Precision::EightBit => &self.fit_with_eight_bit,
+        }
     }
 
     /// Bytes of all files.

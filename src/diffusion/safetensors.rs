@@ -281,11 +281,8 @@ impl Tensors {
         first: usize,
         count: usize,
     ) -> Result<Vec<f32>, Error> {
-        let size = tensor.dtype.bytes();
-        let start = tensor.start + first as u64 * size;
-        let path = self.files.get(tensor.file).map_or("", String::as_str);
-        let bytes = files.read(path, start..start + count as u64 * size).await?;
-        let numbers: Vec<f32> = match tensor.dtype {
+        let bytes = self.bytes_of(files, tensor, first, count).await?;
+        Ok(match tensor.dtype {
             Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|&four| f32::from_le_bytes(four)).collect(),
             Dtype::F16 => bytes.as_chunks::<2>().0.iter().map(|&two| half::to_f32(u16::from_le_bytes(two))).collect(),
             Dtype::Bf16 => {
@@ -303,9 +300,45 @@ impl Tensors {
                 bytes.iter().enumerate().map(number).collect()
             }
             Dtype::I64 => bytes.as_chunks::<8>().0.iter().map(|&eight| i64::from_le_bytes(eight) as f32).collect(),
-        };
-        if numbers.len() == count {
-            return Ok(numbers);
+        })
+    }
+
+    /// So many numbers from one on, both whole blocks, as 8-bit numbers with their scales: those of the file where it has
+    /// such blocks and nothing was merged into them, else rounded to them.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or has weights that no half can be.
+    pub(super) async fn read_blocks(
+        &self,
+        files: &dyn Files,
+        tensor: &Tensor,
+        first: usize,
+        count: usize,
+    ) -> Result<(Vec<i8>, Vec<u16>), Error> {
+        if tensor.dtype == Dtype::I8 && tensor.patches.is_empty() {
+            let bytes = self.bytes_of(files, tensor, first, count).await?;
+            let scales = self.scales(files, tensor).await?;
+            let scales = scales.as_chunks::<2>().0.iter().map(|&two| u16::from_le_bytes(two));
+            let scales = scales.skip(first / BLOCK).take(count / BLOCK).collect();
+            return Ok((bytes.into_iter().map(|byte| byte as i8).collect(), scales));
+        }
+        let numbers = self.read_part(files, tensor, first, count).await?;
+        let mut stored = Vec::with_capacity(count);
+        let scales = numbers.chunks(BLOCK).map(|block| quantised::quantise_quickly(block, &mut stored)).collect();
+        let scales: Option<Vec<u16>> = scales;
+        let refused =
+            || Error::new("This checkpoint has weights that are none or too large for 8 bit. Load it as it is.");
+        Ok((stored, scales.ok_or_else(refused)?))
+    }
+
+    /// The bytes of so many numbers.
+    async fn bytes_of(&self, files: &dyn Files, tensor: &Tensor, first: usize, count: usize) -> Result<Vec<u8>, Error> {
+        let size = tensor.dtype.bytes();
+        let start = tensor.start + first as u64 * size;
+        let path = self.files.get(tensor.file).map_or("", String::as_str);
+        let bytes = files.read(path, start..start + count as u64 * size).await?;
+        if bytes.len() as u64 == count as u64 * size {
+            return Ok(bytes);
         }
         Err(Error::new(format!("{path} ended too early. Download it again.")))
     }

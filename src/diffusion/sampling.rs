@@ -9,6 +9,7 @@ use super::unet::{Unet, guidance_embedding};
 use super::weights::Weight;
 use crate::kernels::nn;
 use crate::kernels::{Buffer, Control, Engine, Recording};
+use crate::ports::Observer;
 use crate::value::Error;
 
 /// What is to be sampled.
@@ -84,6 +85,19 @@ impl Sampling {
             nothing,
             behind: None,
         })
+    }
+
+    /// As [`Plan::prepare`], with what the loop around the network runs.
+    ///
+    /// # Errors
+    /// What the engine refuses.
+    pub async fn prepare(
+        &self,
+        engine: &dyn Engine,
+        control: &dyn Control,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
+        self.plan.prepare(&[&nn::COMBINE, &nn::FINITE], engine, control, observer).await
     }
 
     /// The shape it was made for.

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::safetensors::{Tensor, Tensors};
-use super::weights::{Meter, Part, Spec, Weight, find, load};
+use super::safetensors::Tensors;
+use super::weights::{Meter, Precision, Spec, Weight, load};
 use crate::kernels::{Control, Engine};
 use crate::ports::Files;
 use crate::value::{EngineKind, Error};
@@ -26,26 +26,16 @@ impl Stage {
         self.specs.iter().map(Spec::count).sum()
     }
 
-    pub(super) fn specs(&self) -> &[Spec] {
-        &self.specs
-    }
-
-    /// Bytes of a weight on an engine: on a GPU what the files keep as halves stays so.
-    pub(super) fn held(&self, spec: &Spec, kind: EngineKind) -> u64 {
-        let halves = |part: &Part| {
-            let tensor = find(&self.tensors, &[&part.name, ".weight"].concat());
-            tensor.is_some_and(Tensor::halves)
-        };
-        let small = match spec {
-            Spec::Packed { parts, .. } => kind == EngineKind::Gpu && parts.iter().all(halves),
-            Spec::Affine { .. } => false,
-        };
-        spec.count() as u64 * if small { 2 } else { 4 }
+    /// Bytes of each weight on an engine.
+    pub(super) fn held(&self, kind: EngineKind, precision: Precision) -> Vec<u64> {
+        let bytes = |spec: &Spec| spec.words(spec.stored(&self.tensors, kind, precision)) as u64 * 4;
+        self.specs.iter().map(bytes).collect()
     }
 
     /// The weights on the engine; loaded where they are not.
     pub(super) async fn weights(
         &self,
+        precision: Precision,
         files: &dyn Files,
         engine: &dyn Engine,
         control: &dyn Control,
@@ -54,7 +44,8 @@ impl Stage {
         if let Some(loaded) = &*self.loaded.borrow() {
             return Ok(Rc::clone(loaded));
         }
-        let loaded: Rc<[Weight]> = load(&self.specs, &self.tensors, files, engine, control, meter).await?.into();
+        let loaded: Rc<[Weight]> =
+            load(&self.specs, &self.tensors, precision, files, engine, control, meter).await?.into();
         *self.loaded.borrow_mut() = Some(Rc::clone(&loaded));
         Ok(loaded)
     }

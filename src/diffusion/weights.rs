@@ -2,10 +2,12 @@
 
 use std::collections::BinaryHeap;
 
+use gradus_cpu::nn::blocks;
 use gradus_cpu::nn::conv::COLUMNS;
 
+use super::quantised::BLOCK;
 use super::safetensors::{Tensor, Tensors};
-use crate::kernels::nn::half;
+use crate::kernels::nn::{Stored, half};
 use crate::kernels::{Buffer, Control, Engine, EngineKind, Recording};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, Progress, decimal};
@@ -15,6 +17,26 @@ pub(super) const NOTHING: u32 = u32::MAX;
 
 /// What goes through the engine at once: wasm's memory never holds more of a checkpoint.
 const PIECE: usize = 1 << 20;
+
+/// How the weights of products and convolutions are kept on an engine.
+///
+/// ```
+/// use gradus::diffusion::Precision;
+/// assert_eq!(Precision::default(), Precision::AsStored);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// On a GPU what the checkpoint keeps as halves (or in 8-bit blocks) as halves, else as floats; on the processor all
+    /// as floats.
+    #[default]
+    AsStored,
+    /// As 8-bit numbers with a scale for each 32 of them: about half of the memory of halves, a quarter of the floats'. A
+    /// checkpoint in such blocks gives the very same pictures; others are rounded as they are loaded. It is a little
+    /// slower, as a kernel makes numbers of them each time: the processor brings a few panels of 8 columns to its floats
+    /// just before it uses them. Matrices whose rows are no whole blocks (those of a latent's few channels) stay as they
+    /// are.
+    EightBit,
+}
 
 /// One matrix of a packed weight: [outer, inner, kernel height, kernel width], or [outer, inner].
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +85,26 @@ impl Spec {
             Self::Affine { width, .. } => width * 2,
         }
     }
+
+    /// How it is stored on an engine.
+    pub(super) fn stored(&self, tensors: &Tensors, kind: EngineKind, precision: Precision) -> Stored {
+        let Self::Packed { parts, inner, taps, rows, .. } = self else { return Stored::Floats };
+        let in_order = *inner == rows.len() && rows.iter().zip(0..).all(|(&row, place)| row == place);
+        if precision == Precision::EightBit && in_order && (inner * taps).is_multiple_of(BLOCK) {
+            return Stored::Blocks;
+        }
+        let halves = |part: &Part| find(tensors, &[&part.name, ".weight"].concat()).is_some_and(Tensor::halves);
+        if kind == EngineKind::Gpu && parts.iter().all(halves) { Stored::Halves } else { Stored::Floats }
+    }
+
+    /// Words of the weight where it is stored so.
+    #[must_use]
+    pub fn words(&self, stored: Stored) -> usize {
+        match self {
+            Self::Packed { taps, rows, columns, .. } => columns.len() / COLUMNS * stored.words(taps * rows.len()),
+            Self::Affine { .. } => self.count(),
+        }
+    }
 }
 
 /// A weight in an engine.
@@ -70,8 +112,8 @@ impl Spec {
 pub struct Weight {
     /// The packed numbers.
     pub buffer: Buffer,
-    /// Whether they are halves, two in a word.
-    pub halves: bool,
+    /// How they are stored there.
+    pub stored: Stored,
 }
 
 /// Other names under which checkpoints have the same tensor.
@@ -154,42 +196,89 @@ impl Loader<'_> {
     /// The panels of some columns, packed.
     async fn panels(
         &self,
-        parts: &[(&Tensor, Option<Vec<f32>>)],
+        parts: &[Found<'_>],
         (inner, taps): (usize, usize),
         rows: &[u32],
         columns: &[u32],
     ) -> Result<Vec<f32>, Error> {
         let depth = taps * rows.len() + 1;
         let mut packed = vec![0.0f32; columns.len() * depth];
-        let mut first = 0;
-        for (tensor, bias) in parts {
-            let outer = tensor.shape.first().copied().unwrap_or(0);
-            // The rows of this part that are wanted, in their order in the file, so that neighbours are read at once.
-            let wanted: Vec<(usize, usize)> = columns
-                .iter()
-                .enumerate()
-                .filter_map(|(place, &row)| Some(((row as usize).checked_sub(first)?, place)))
-                .filter(|&(row, _)| row < outer)
-                .collect();
-            let wanted = BinaryHeap::from(wanted).into_sorted_vec();
-            let mut rest = wanted.as_slice();
-            while let Some(&(start, _)) = rest.first() {
-                let run = rest.iter().enumerate().take_while(|&(n, &(row, _))| row == start + n).count();
-                let (now, later) = rest.split_at(run);
-                let values =
-                    self.tensors.read_part(self.files, tensor, start * inner * taps, run * inner * taps).await?;
-                for (&(row, place), values) in now.iter().zip(values.chunks_exact(inner * taps)) {
-                    let at = place / COLUMNS * depth * COLUMNS + place % COLUMNS;
-                    packed[at] = bias.as_ref().and_then(|bias| bias.get(row).copied()).unwrap_or(0.0);
-                    scatter(&mut packed[at..], values, rows, taps);
-                }
-                rest = later;
+        for run in runs(parts, columns) {
+            let (start, count) = (run.start * inner * taps, run.places.len() * inner * taps);
+            let values = self.tensors.read_part(self.files, run.tensor, start, count).await?;
+            for (n, values) in values.chunks_exact(inner * taps).enumerate() {
+                let at = run.places[n] / COLUMNS * depth * COLUMNS + run.places[n] % COLUMNS;
+                packed[at] = run.bias(n);
+                scatter(&mut packed[at..], values, rows, taps);
             }
-            first += outer;
+        }
+        Ok(packed)
+    }
+
+    /// The same in 8-bit blocks, as words.
+    async fn blocks(
+        &self,
+        parts: &[Found<'_>],
+        (inner, taps): (usize, usize),
+        columns: &[u32],
+    ) -> Result<Vec<u32>, Error> {
+        let row = inner * taps;
+        let words = blocks::words(row);
+        let mut packed = vec![0; columns.len() / COLUMNS * words];
+        for run in runs(parts, columns) {
+            let (start, count) = (run.start * row, run.places.len() * row);
+            let (numbers, scales) = self.tensors.read_blocks(self.files, run.tensor, start, count).await?;
+            for (n, (numbers, scales)) in numbers.chunks_exact(row).zip(scales.chunks_exact(row / BLOCK)).enumerate() {
+                let place = run.places[n];
+                if let Some(panel) = packed.get_mut(place / COLUMNS * words..).and_then(|rest| rest.get_mut(..words)) {
+                    blocks::put(panel, place % COLUMNS, taps, half::from_f32(run.bias(n)), numbers, scales);
+                }
+            }
         }
         Ok(packed)
     }
 }
+
+/// Rows of a matrix that follow one another in the file, and the columns that they become.
+struct Run<'a> {
+    tensor: &'a Tensor,
+    biases: Option<&'a [f32]>,
+    start: usize,
+    places: Vec<usize>,
+}
+
+impl Run<'_> {
+    fn bias(&self, n: usize) -> f32 {
+        self.biases.and_then(|biases| biases.get(self.start + n).copied()).unwrap_or(0.0)
+    }
+}
+
+/// The rows that are wanted for columns, in their order in the file, so that neighbours are read at once.
+fn runs<'a>(parts: &'a [Found<'_>], columns: &[u32]) -> Vec<Run<'a>> {
+    let mut runs: Vec<Run<'a>> = Vec::new();
+    let mut first = 0;
+    for (tensor, biases) in parts {
+        let outer = tensor.shape.first().copied().unwrap_or(0);
+        let wanted: Vec<(usize, usize)> = columns
+            .iter()
+            .enumerate()
+            .filter_map(|(place, &row)| Some(((row as usize).checked_sub(first)?, place)))
+            .filter(|&(row, _)| row < outer)
+            .collect();
+        let begun = runs.len();
+        for (row, place) in BinaryHeap::from(wanted).into_sorted_vec() {
+            match runs.get_mut(begun..).and_then(<[_]>::last_mut) {
+                Some(run) if run.start + run.places.len() == row => run.places.push(place),
+                _ => runs.push(Run { tensor, biases: biases.as_deref(), start: row, places: vec![place] }),
+            }
+        }
+        first += outer;
+    }
+    runs
+}
+
+/// Each part's tensor and its biases.
+type Found<'a> = (&'a Tensor, Option<Vec<f32>>);
 
 /// Puts a matrix's row into its column of a panel.
 fn scatter(panel: &mut [f32], values: &[f32], rows: &[u32], taps: usize) {
@@ -202,20 +291,20 @@ fn scatter(panel: &mut [f32], values: &[f32], rows: &[u32], taps: usize) {
     }
 }
 
-/// Brings all weights into the engine, in pieces. On a GPU what the checkpoint keeps as halves stays so.
+/// Brings all weights into the engine, in pieces.
 ///
 /// # Errors
 /// When a tensor is missing or has another shape, and what files and engine refuse.
 pub async fn load(
     specs: &[Spec],
     tensors: &Tensors,
+    precision: Precision,
     files: &dyn Files,
     engine: &dyn Engine,
     control: &dyn Control,
     meter: &mut Meter<'_>,
 ) -> Result<Vec<Weight>, Error> {
     let loader = Loader { tensors, files };
-    let gpu = engine.info().kind == EngineKind::Gpu;
     let mut writes = Writes { recording: Recording::new(), words: 0, engine, control };
     let mut weights = Vec::with_capacity(specs.len());
     for spec in specs {
@@ -225,7 +314,7 @@ pub async fn load(
                 let buffer = engine.buffer(name, values.len())?;
                 writes.add(&buffer, 0, &values).await?;
                 meter.add(values.len());
-                weights.push(Weight { buffer, halves: false });
+                weights.push(Weight { buffer, stored: Stored::Floats });
             }
             Spec::Packed { parts, inner, taps, rows, columns } => {
                 let mut found = Vec::new();
@@ -241,26 +330,29 @@ pub async fn load(
                     };
                     found.push((tensor, bias));
                 }
-                let halves = gpu && found.iter().all(|(tensor, _)| tensor.halves());
-                let words = if halves { spec.count() / 2 } else { spec.count() };
-                let buffer = engine.buffer(parts.first().map_or("weight", |part| &part.name), words)?;
+                let stored = spec.stored(tensors, engine.info().kind, precision);
+                let name = parts.first().map_or("weight", |part| &part.name);
+                let buffer = engine.buffer(name, spec.words(stored))?;
                 let panel = COLUMNS * (taps * rows.len() + 1);
                 let columns_at_once = (PIECE / 4 / panel).max(1) * COLUMNS;
                 let mut at = 0;
                 for columns in columns.chunks(columns_at_once) {
-                    let values = loader.panels(&found, (*inner, *taps), rows, columns).await?;
-                    if halves {
-                        let (twos, _) = values.as_chunks::<2>();
-                        let packed: Vec<u32> = twos.iter().map(|&[low, high]| half::pack(low, high)).collect();
-                        writes.add(&buffer, at, &packed).await?;
-                        at += packed.len();
-                    } else {
-                        writes.add(&buffer, at, &values).await?;
-                        at += values.len();
-                    }
-                    meter.add(values.len());
+                    let (parts, size) = (found.as_slice(), (*inner, *taps));
+                    at += match stored {
+                        Stored::Blocks => writes.add(&buffer, at, &loader.blocks(parts, size, columns).await?).await?,
+                        Stored::Halves => {
+                            let values = loader.panels(parts, size, rows, columns).await?;
+                            let twos = values.as_chunks::<2>().0.iter();
+                            let packed: Vec<u32> = twos.map(|&[low, high]| half::pack(low, high)).collect();
+                            writes.add(&buffer, at, &packed).await?
+                        }
+                        Stored::Floats => {
+                            writes.add(&buffer, at, &loader.panels(parts, size, rows, columns).await?).await?
+                        }
+                    };
+                    meter.add(columns.len() * panel / COLUMNS);
                 }
-                weights.push(Weight { buffer, halves });
+                weights.push(Weight { buffer, stored });
             }
         }
     }
@@ -277,10 +369,14 @@ struct Writes<'a> {
 }
 
 impl Writes<'_> {
-    async fn add<T: bytemuck::NoUninit>(&mut self, buffer: &Buffer, first: usize, words: &[T]) -> Result<(), Error> {
+    /// How many words they are.
+    async fn add<T: bytemuck::NoUninit>(&mut self, buffer: &Buffer, first: usize, words: &[T]) -> Result<usize, Error> {
         self.recording.write_at(buffer, first, words);
         self.words += words.len();
-        if self.words * 4 >= PIECE { self.flush().await } else { Ok(()) }
+        if self.words * 4 >= PIECE {
+            self.flush().await?;
+        }
+        Ok(words.len())
     }
 
     async fn flush(&mut self) -> Result<(), Error> {

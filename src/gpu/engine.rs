@@ -11,7 +11,9 @@ use super::lost::Watch;
 use super::pipelines::{FIRST_STORAGE, Pipeline, Pipelines};
 use super::submit::{Load, Piece, Speeds};
 use crate::kernels::nn::TileChoices;
-use crate::kernels::{Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, Recording};
+use crate::kernels::{
+    Buffer, BufferId, Command, Control, Dispatch, Engine, EngineError, EngineInfo, Kernel, Recording,
+};
 use crate::value::SortedMap;
 
 /// Room for the spans and parameters of one submit.
@@ -343,6 +345,18 @@ impl Engine for GpuEngine {
 
     fn choose(&self, choices: TileChoices) {
         self.choices.set(choices);
+    }
+
+    fn is_ready(&self, kernel: &'static Kernel) -> bool {
+        self.pipelines.has(kernel)
+    }
+
+    fn prepare<'a>(&'a self, kernel: &'static Kernel) -> LocalBoxFuture<'a, Result<(), EngineError>> {
+        async move {
+            self.watch.check()?;
+            self.pipelines.get(&self.device, kernel).await.map(drop)
+        }
+        .boxed_local()
     }
 
     fn buffer(&self, label: &str, words: usize) -> Result<Buffer, EngineError> {

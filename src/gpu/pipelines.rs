@@ -1,4 +1,8 @@
 //! Compute pipelines, made once for each kernel.
+//!
+//! wgpu 30 cannot make a pipeline in the background: it has no `createComputePipelineAsync`. Here one is made at a time and
+//! waited for by its error scope, which the browser answers when the shader is compiled; until then the worker's event loop
+//! turns, and the page's own thread has no part in it. What cannot be had so is that several are compiled at once.
 
 use std::cell::RefCell;
 
@@ -23,10 +27,13 @@ pub(super) struct Pipelines {
 }
 
 impl Pipelines {
+    pub(super) fn has(&self, kernel: &'static Kernel) -> bool {
+        self.made.borrow().get(&key_of(kernel)).is_some()
+    }
+
     /// The kernel's pipeline; made on first use.
     pub(super) async fn get(&self, device: &wgpu::Device, kernel: &'static Kernel) -> Result<Pipeline, EngineError> {
-        // Two kernels of one name are told apart by where their sources are.
-        let key = (kernel.name, kernel.sources.as_ptr() as usize);
+        let key = key_of(kernel);
         if let Some(made) = self.made.borrow().get(&key) {
             return Ok(made.clone());
         }
@@ -75,6 +82,11 @@ impl Pipelines {
         self.made.borrow_mut().insert(key, made.clone());
         Ok(made)
     }
+}
+
+/// Two kernels of one name are told apart by where their sources are.
+fn key_of(kernel: &'static Kernel) -> (&'static str, usize) {
+    (kernel.name, kernel.sources.as_ptr() as usize)
 }
 
 fn uniform(binding: u32) -> wgpu::BindGroupLayoutEntry {

@@ -3,7 +3,7 @@ use std::fmt;
 use futures_util::future::LocalBoxFuture;
 
 use super::nn::TileChoices;
-use super::{Buffer, Recording};
+use super::{Buffer, Kernel, Recording};
 use crate::value::{EngineInfo, Error, ErrorKind, Time};
 
 /// What a long computation needs from its caller: a clock, and the moments at which it may be cancelled.
@@ -95,6 +95,20 @@ pub trait Engine {
 
     /// Keeps what was found to be the fastest here; an engine without variants does nothing.
     fn choose(&self, _: TileChoices) {}
+
+    /// Whether a kernel runs at once: what compiles a kernel's shader says no until it has.
+    fn is_ready(&self, _: &'static Kernel) -> bool {
+        true
+    }
+
+    /// Compiles a kernel's shader where that is not done. [`Engine::run`] does it, too, but without a turn of the event loop
+    /// between two kernels, and nobody is told.
+    ///
+    /// # Errors
+    /// [`EngineError::Refused`], [`EngineError::Lost`].
+    fn prepare<'a>(&'a self, _: &'static Kernel) -> LocalBoxFuture<'a, Result<(), EngineError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// A zeroed buffer of `words` 32-bit words; at least one is made.
     ///

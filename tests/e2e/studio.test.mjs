@@ -91,11 +91,22 @@ test("the network is what the Studio paints with, as its settings say, and shows
   assert.equal(await figure("Images").getByRole("button", { name: /^Open Picture/ }).count(), 2);
   const facts = await figure("Result").textContent();
   for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1"]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
-  // The distilled one has steps of its own.
-  await region.getByLabel("Model", { exact: true }).selectOption("network, 4 steps");
+  // The same with weights of 8 bit, in which the model is kept anyway.
+  const before = await page.picture(figure("Result"));
+  await region.getByLabel("Weights", { exact: true }).selectOption("8 bit");
   await region.getByLabel("Number of images").fill("1");
+  await region.getByLabel("Seed", { exact: true }).fill("6");
   await page.pressIn(region, "Generate");
   await page.ended("studio", "done", 3, 120_000);
+  const eight = await page.picture(figure("Result"));
+  assert.ok((await figure("Result").textContent()).includes("Weights8 bit"));
+  for (const n of [0, 1, 2]) assert.ok(Math.abs(eight.middle[n] - before.middle[n]) <= 1, `${eight.middle} for ${before.middle}`);
+  // The distilled one has steps of its own.
+  await region.getByLabel("Weights", { exact: true }).selectOption("as they are");
+  await region.getByLabel("Seed", { exact: true }).fill("5");
+  await region.getByLabel("Model", { exact: true }).selectOption("network, 4 steps");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 4, 120_000);
   const few = await figure("Result").textContent();
   for (const fact of ["Modelnetwork, 4 steps", "Seed5", "Steps4"]) assert.ok(few.includes(fact), `${fact} in ${few}`);
   const made = (await page.picture(figure("Result"))).middle;

@@ -4,7 +4,6 @@
 
 use std::rc::Rc;
 
-use gradus::diffusion::Lora;
 use gradus::diffusion::autoencoder::Autoencoder;
 use gradus::diffusion::clip::Clip;
 use gradus::diffusion::config::Config;
@@ -18,6 +17,7 @@ use gradus::diffusion::schedule::Sampler;
 use gradus::diffusion::tokenizer::Tokenizer;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::{self, Meter, Weight};
+use gradus::diffusion::{Lora, Precision};
 use gradus::kernels::{Control, Engine, EngineKind, Recording};
 use gradus::ports::memory::MemoryFiles;
 use gradus::ports::{Files, Observer};
@@ -59,6 +59,7 @@ pub struct Golden<'a> {
     pub fixture: String,
     /// A fault that is planted into every network.
     pub tamper: Option<fn(&mut Graph)>,
+    pub precision: Precision,
     unet: Option<(Unet, Vec<Weight>)>,
 }
 
@@ -75,7 +76,17 @@ impl<'a> Golden<'a> {
         let cases = json.get("cases").and_then(Json::list).ok_or_else(|| missing("cases"))?.to_vec();
         let fixture = json.get("fixture").and_then(Json::text).unwrap_or("unnamed").to_owned();
         let tensors = Tensors::open(files, "", "golden").await?;
-        Ok(Self { files, engine, control, tensors, cases, fixture, tamper: None, unet: None })
+        Ok(Self {
+            files,
+            engine,
+            control,
+            tensors,
+            cases,
+            fixture,
+            tamper: None,
+            precision: Precision::AsStored,
+            unet: None,
+        })
     }
 
     /// Runs all cases of the kinds that are wanted.
@@ -186,7 +197,7 @@ impl<'a> Golden<'a> {
             tamper(&mut graph);
         }
         let mut meter = Meter::new(&Nobody, 1, 0);
-        weights::load(&graph.weights, tensors, self.files, self.engine, self.control, &mut meter).await
+        weights::load(&graph.weights, tensors, self.precision, self.files, self.engine, self.control, &mut meter).await
     }
 
     async fn config(&self, path: &str) -> Result<Config, Error> {
@@ -273,11 +284,12 @@ impl<'a> Golden<'a> {
     }
 
     async fn text_encoder(&self, case: &Json) -> Result<Vec<(String, Numbers, Numbers, bool)>, Error> {
-        let clip = Clip::new(&self.config("text_encoder/config.json").await?)?;
+        let folder = case.get("folder").and_then(Json::text).unwrap_or("text_encoder");
+        let clip = Clip::new(&self.config(&format!("{folder}/config.json")).await?)?;
         let ids: Vec<u32> = self.field(case, "ids").await?.iter().map(|&id| id as u32).collect();
         let tokens = self.shape(case, "ids")?.last().copied().unwrap_or(0).max(1);
         let graph = clip.graph(ids.len() / tokens, tokens)?;
-        let tensors = self.opened(case, "text_encoder", "model").await?;
+        let tensors = self.opened(case, folder, "model").await?;
         let weights = self.load_from(&tensors, &graph).await?;
         let rows = clip.embed(&ids, tokens, &tensors, self.files).await?;
         let (outputs, _) = self.forward(&graph, &weights, &[rows], &[]).await?;
@@ -315,6 +327,15 @@ impl<'a> Golden<'a> {
             vec![self.field(case, "sample").await?, unet.time_input(t, sample[0]), self.field(case, "context").await?];
         if case.get("timestep_cond").is_some() {
             inputs.push(self.field(case, "timestep_cond").await?);
+        }
+        if let Some((numbers, _)) = unet.addition {
+            let (texts, sizes) = (self.field(case, "text_embeds").await?, self.field(case, "time_ids").await?);
+            let mut added = Vec::new();
+            for (text, sizes) in texts.chunks(texts.len() / sample[0]).zip(sizes.chunks(6)) {
+                added.extend_from_slice(text);
+                added.extend(sizes.iter().flat_map(|&size| unet.sinusoids(size, numbers)));
+            }
+            inputs.push(added);
         }
         let seen = case.get("intermediates").and_then(Json::map).unwrap_or_default();
         let paths: Vec<&str> = seen.iter().map(|(path, _)| path.as_str()).collect();

@@ -1,6 +1,7 @@
 //! The rows of the neural-network kernels.
 
-use gradus::kernels::nn::{self, Call, half};
+use gradus::kernels::nn::{self, Call, Stored, half};
+use gradus_cpu::nn::blocks;
 use gradus_cpu::nn::conv::{COLUMNS, Shape};
 use gradus_cpu::nn::norm::Group;
 use gradus_cpu::nn::pointwise::{Behind, Combination};
@@ -30,12 +31,13 @@ pub fn all() -> Vec<Case> {
 fn convolutions() -> Vec<Case> {
     let linear = Shape { stride: 1, kernel: [1, 1], rows: 70, source: [70, 1], result: [70, 1], ..Shape::default() };
     let square = Shape { stride: 1, kernel: [3, 3], padding: [1, 1], ..Shape::default() };
-    let mut shapes: Vec<(Shape, bool)> = Activation::ALL
+    let stored = |halves| if halves { Stored::Halves } else { Stored::Floats };
+    let mut shapes: Vec<(Shape, Stored)> = Activation::ALL
         .iter()
         .zip(0..)
         .map(|(&kind, activation)| {
             let width = if kind == Activation::Geglu { 20 } else { 40 };
-            (Shape { panels: 5, width, channels: [20, 0], activation, ..linear }, activation % 2 == 0)
+            (Shape { panels: 5, width, channels: [20, 0], activation, ..linear }, stored(activation % 2 == 0))
         })
         .collect();
     // Two sources, a row added for each picture; a residual; an odd size behind a doubling; a stride.
@@ -50,7 +52,7 @@ fn convolutions() -> Vec<Case> {
             add_rows: 35,
             ..square
         },
-        false,
+        Stored::Floats,
     ));
     shapes.push((
         Shape {
@@ -63,7 +65,7 @@ fn convolutions() -> Vec<Case> {
             upsample: 1,
             ..square
         },
-        true,
+        Stored::Halves,
     ));
     shapes.push((
         Shape {
@@ -78,21 +80,29 @@ fn convolutions() -> Vec<Case> {
             activation: 1,
             ..square
         },
-        false,
+        Stored::Floats,
     ));
     // Several tiles in both directions, none of them full.
-    for halves in [false, true] {
+    for stored in [Stored::Floats, Stored::Halves, Stored::Blocks] {
         let both = Shape { rows: 2 * 77, panels: 19, width: 148, source: [11, 7], result: [11, 7], ..square };
-        shapes.push((Shape { channels: [20, 12], add_rows: 1, activation: 1, ..both }, halves));
+        shapes.push((Shape { channels: [20, 12], add_rows: 1, activation: 1, ..both }, stored));
     }
-    let rows = |(shape, halves): (Shape, bool)| {
+    // In blocks: a product of several blocks, and a kernel of which each tap has a part of a block.
+    shapes.push((Shape { panels: 5, width: 40, channels: [96, 0], activation: 1, ..linear }, Stored::Blocks));
+    let small = Shape { rows: 35, panels: 3, width: 20, source: [5, 7], result: [5, 7], ..square };
+    shapes.push((Shape { channels: [8, 24], add_rows: 1, ..small }, Stored::Blocks));
+    let rows = |(shape, stored): (Shape, Stored)| {
         let pictures = shape.rows / (shape.result[0] * shape.result[1]);
-        let stored = shape.source.map(|side| (side + shape.upsample) >> shape.upsample);
-        let pixels = pictures * stored[0] * stored[1];
-        let mut weights = numbers(3, shape.panels * (shape.depth() + 1) * COLUMNS);
-        if halves {
-            weights = weights.chunks(2).map(|two| half::pack(f32::from_bits(two[0]), f32::from_bits(two[1]))).collect();
-        }
+        let sides = shape.source.map(|side| (side + shape.upsample) >> shape.upsample);
+        let pixels = pictures * sides[0] * sides[1];
+        let floats = numbers(3, shape.panels * (shape.depth() + 1) * COLUMNS);
+        let weights = match stored {
+            Stored::Floats => floats,
+            Stored::Halves => {
+                floats.chunks(2).map(|two| half::pack(f32::from_bits(two[0]), f32::from_bits(two[1]))).collect()
+            }
+            Stored::Blocks => in_blocks(&shape),
+        };
         let buffers = vec![
             numbers(1, pixels * shape.channels[0]),
             numbers(2, pixels * shape.channels[1]),
@@ -100,9 +110,25 @@ fn convolutions() -> Vec<Case> {
             numbers(4, shape.rows.checked_div(shape.add_rows).unwrap_or(0) * shape.width),
             numbers(5, shape.rows * shape.width),
         ];
-        (0..nn::CONV.len()).map(move |variant| case(&nn::conv(&shape, halves, variant), buffers.clone()))
+        (0..nn::CONV.len()).map(move |variant| case(&nn::conv(&shape, stored, variant), buffers.clone()))
     };
     shapes.into_iter().flat_map(rows).collect()
+}
+
+/// Weights in blocks, some with scales so small that they are rounded as the smallest halves are.
+fn in_blocks(shape: &Shape) -> Vec<u32> {
+    let (depth, taps) = (shape.depth(), shape.kernel[0] * shape.kernel[1]);
+    let mut words = vec![0; shape.panels * blocks::words(depth)];
+    for (panel, words) in (0..).zip(words.chunks_exact_mut(blocks::words(depth))) {
+        for column in 0..COLUMNS {
+            let seed = hash(panel * 8 + column as u32);
+            let stored: Vec<i8> = (0..depth as u32).map(|n| hash(seed ^ n) as i8).collect();
+            let scale = |n: u32| if n % 3 == 2 { 3e-6 } else { 0.008 } * (0.5 + unit(hash(seed + n)));
+            let scales: Vec<u16> = (0..(depth / blocks::BLOCK) as u32).map(|n| half::from_f32(scale(n))).collect();
+            blocks::put(words, column, taps, half::from_f32(unit(seed)), &stored, &scales);
+        }
+    }
+    words
 }
 
 fn norms() -> Vec<Case> {

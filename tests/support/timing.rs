@@ -6,6 +6,7 @@ use gradus::diffusion::graph::Graph;
 use gradus::diffusion::plan::Plan;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::Weight;
+use gradus::kernels::nn::Stored;
 use gradus::kernels::{Control, Engine};
 
 fn unet(cross: usize) -> Unet {
@@ -44,7 +45,7 @@ pub async fn time(
     let weights: Vec<Weight> = graph
         .weights
         .iter()
-        .map(|spec| Weight { buffer: engine.buffer("weight", spec.count()).unwrap(), halves: false })
+        .map(|spec| Weight { buffer: engine.buffer("weight", spec.count()).unwrap(), stored: Stored::Floats })
         .collect();
     let plan = Plan::new(graph, engine, &weights, false).unwrap();
     let mut times = Vec::new();

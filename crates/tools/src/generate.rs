@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use gradus::diffusion::schedule::Kind;
-use gradus::diffusion::{Lora, Merge, Pipeline};
+use gradus::diffusion::{Lora, Merge, Pipeline, Precision};
 
 use crate::world::{Clock, Folder, Lines, cpu, gpu};
 
@@ -19,6 +19,11 @@ pub fn run(words: &[&str]) -> Result<(), String> {
         Some("gpu") => gpu(value("--variant"))?,
         Some(other) => return Err(format!("There is no engine {other}; there are cpu and gpu.")),
     };
+    let precision = match value("--weights") {
+        None => Precision::AsStored,
+        Some("8bit") => Precision::EightBit,
+        Some(other) => return Err(format!("There are no weights of {other}; there is 8bit.")),
+    };
     let began = Instant::now();
     let (control, observer) = (Clock(began), Lines(began));
     let files = Rc::new(Folder(PathBuf::from(model)));
@@ -26,7 +31,7 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     for pair in words.windows(2).filter(|pair| pair[0] == "--lora") {
         loras.push(Rc::new(lora(pair[1])?));
     }
-    let loaded = pollster::block_on(Pipeline::load_with(files, &loras, &*engine, &control, &observer));
+    let loaded = pollster::block_on(Pipeline::load_with(files, &loras, precision, &*engine, &control, &observer));
     let pipeline = loaded.map_err(|error| error.to_string())?;
     eprintln!("{:7.2} s  loaded on {}", began.elapsed().as_secs_f64(), engine.info().name);
     let mut request = pipeline.usual_request();

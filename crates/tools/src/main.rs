@@ -15,8 +15,8 @@ gradus-tools golden DIR [--engine cpu|gpu|all] [--variant N|timed]
 
 gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--steps K] [--guidance G]
     [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu] [--variant N|timed]
-    [--lora FILE:WEIGHT ..] -o FILE.png
-    Makes a picture with a checkpoint in diffusers' layout.
+    [--lora FILE:WEIGHT ..] [--weights 8bit] -o FILE.png
+    Makes a picture with a checkpoint in diffusers' layout; with 8-bit weights in half of the memory.
 
 gradus-tools blocks MODEL_DIR OUT_DIR [--dequantised]
     Writes a checkpoint with its weights as 8-bit blocks, which Gradus reads, or as the f16 copy of the very same numbers,

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
-use gradus_cpu::nn::conv::{COLUMNS, GROUP, ROWS, Shape, conv as compute};
+use gradus_cpu::nn::blocks;
+use gradus_cpu::nn::conv::{COLUMNS, GROUP, Packed, ROWS, Shape, conv as compute};
 
 use super::{Call, half, sizes, word};
 use crate::kernels::{Kernel, Tolerance, TwinArgs};
@@ -17,21 +18,47 @@ const REORDERED: Tolerance = Tolerance::Near { absolute: 2e-5, relative: 2e-6 };
 /// Invocations of a tile's workgroup.
 const SIZE: usize = 64;
 
+/// How the weights of a product are in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stored {
+    /// As floats.
+    #[default]
+    Floats,
+    /// As halves, two in a word.
+    Halves,
+    /// As 8-bit numbers with a scale for each block of them; see [`gradus_cpu::nn::blocks`].
+    Blocks,
+}
+
+impl Stored {
+    /// Words of a panel.
+    #[must_use]
+    pub fn words(self, depth: usize) -> usize {
+        match self {
+            Self::Floats => (depth + 1) * COLUMNS,
+            Self::Halves => (depth + 1) * COLUMNS / 2,
+            Self::Blocks => blocks::words(depth),
+        }
+    }
+}
+
 /// A variant of the product: the same buffers, parameters and results, another way through the work.
 pub struct Variant {
-    /// With weights that are floats, and with weights that are halves.
-    pub kernels: [Kernel; 2],
+    /// For each way in which weights are stored, in the order of [`Stored`].
+    pub kernels: [Kernel; 3],
     /// Rows and panels of a tile; 0 for the variant without tiles.
     tile: [usize; 2],
 }
 
-/// A kernel for each kind of weights from the same sources.
+/// A kernel for each way in which weights are stored from the same sources.
 macro_rules! kernels {
     ($name:literal, $tolerance:expr, $($source:expr),+) => {
         [
-            Kernel::new($name, &["const HALVES = false;", $($source),+]).twin(twin, $tolerance),
-            Kernel::new(concat!($name, "-halves"), &["const HALVES = true;", $($source),+])
+            Kernel::new($name, &["const HALVES = false; const BLOCKS = false;", $($source),+]).twin(twin, $tolerance),
+            Kernel::new(concat!($name, "-halves"), &["const HALVES = true; const BLOCKS = false;", $($source),+])
                 .twin(halves_twin, $tolerance),
+            Kernel::new(concat!($name, "-blocks"), &["const HALVES = false; const BLOCKS = true;", $($source),+])
+                .twin(blocks_twin, $tolerance),
         ]
     };
 }
@@ -81,10 +108,10 @@ pub static CONV: [Variant; 4] = [
 
 /// The result of a product or a convolution with bias, an added tensor and an activation, by a variant of [`CONV`].
 ///
-/// Buffers: first source, second source, packed weights (`halves`: two in a word), added tensor, result; layouts as in
+/// Buffers: first source, second source, packed weights, added tensor, result; layouts as in
 /// [`gradus_cpu::nn::conv`]. An item is a block of rows × a panel of columns, or an invocation of a tile's workgroup.
 #[must_use]
-pub fn conv(shape: &Shape, halves: bool, variant: usize) -> Call {
+pub fn conv(shape: &Shape, stored: Stored, variant: usize) -> Call {
     let Variant { kernels, tile: [rows, panels] } = &CONV[variant % CONV.len()];
     let [height, width] = shape.source;
     let vectors = |floats: usize| word(floats / 4);
@@ -111,7 +138,7 @@ pub fn conv(shape: &Shape, halves: bool, variant: usize) -> Call {
         word(*panels),
     ];
     let depth = shape.depth().max(1);
-    let kernel = &kernels[usize::from(halves)];
+    let kernel = &kernels[stored as usize];
     if *rows == 0 {
         return Call::new(kernel, shape.blocks() * shape.panels, (2 * ROWS * COLUMNS * depth) as f32, &params);
     }
@@ -120,16 +147,20 @@ pub fn conv(shape: &Shape, halves: bool, variant: usize) -> Call {
 }
 
 fn twin(args: TwinArgs<'_, '_>) {
-    run(args, false);
+    run(args, Stored::Floats);
 }
 
 /// The processor's own weights are never halves; this is for the shader's tests.
 fn halves_twin(args: TwinArgs<'_, '_>) {
-    run(args, true);
+    run(args, Stored::Halves);
+}
+
+fn blocks_twin(args: TwinArgs<'_, '_>) {
+    run(args, Stored::Blocks);
 }
 
 // Not generic, and with one call of the processor's kernel, which is large and would be in the app once for each.
-fn run(args: TwinArgs<'_, '_>, halves: bool) {
+fn run(args: TwinArgs<'_, '_>, stored: Stored) {
     let Some(p) = sizes::<20>(args.params) else { return };
     let shape = Shape {
         rows: p[0],
@@ -148,16 +179,38 @@ fn run(args: TwinArgs<'_, '_>, halves: bool) {
     let [first, second, weights, added, result] = args.buffers else { return };
     let sources = [bytemuck::cast_slice(first), bytemuck::cast_slice(second)];
     let (added, result) = (bytemuck::cast_slice(added), bytemuck::cast_slice_mut(result));
+    let spans = if p[18] == 0 { vec![args.span] } else { items_of_tiles(args.span, &shape, [p[18], p[19]]) };
+    let in_group = shape.group().max(1);
+    let (mut group, mut floats) = (usize::MAX, Vec::new());
+    for Range { mut start, end } in spans {
+        while start < end {
+            let (mut until, mut packed) = (end, Packed { first: 0, numbers: bytemuck::cast_slice(weights) });
+            if stored != Stored::Floats {
+                // Of weights that are no floats only a group of panels is floats at a time.
+                if group != start as usize / in_group {
+                    group = start as usize / in_group;
+                    floats = floats_of(weights, &shape, stored, group * GROUP);
+                }
+                until = end.min(word((group + 1) * in_group));
+                packed = Packed { first: group * GROUP, numbers: &floats };
+            }
+            compute(start..until, &shape, sources, packed, added, result);
+            start = until;
+        }
+    }
+}
+
+/// A group of panels as floats.
+fn floats_of(weights: &[u32], shape: &Shape, stored: Stored, first: usize) -> Vec<f32> {
+    let size = stored.words(shape.depth());
+    let end = weights.len().min((first + GROUP).min(shape.panels) * size);
+    let panels = weights.get(first * size..end).unwrap_or_default();
     let both = |&word: &u32| [half::to_f32(word as u16), half::to_f32((word >> 16) as u16)];
-    let unpacked: Vec<f32>;
-    let weights = if halves {
-        unpacked = weights.iter().flat_map(both).collect();
-        &unpacked
-    } else {
-        bytemuck::cast_slice(weights)
-    };
-    for items in if p[18] == 0 { vec![args.span] } else { items_of_tiles(args.span, &shape, [p[18], p[19]]) } {
-        compute(items, &shape, sources, weights, added, result);
+    match stored {
+        Stored::Blocks => {
+            blocks::unpack(panels, shape.kernel[0] * shape.kernel[1], shape.channels[0] + shape.channels[1])
+        }
+        _ => panels.iter().flat_map(both).collect(),
     }
 }
 

@@ -5,13 +5,13 @@
 
 mod attention;
 mod conv;
-pub mod half;
 mod norm;
 mod pointwise;
 mod tune;
 
 pub use attention::{ATTENTION, attention};
-pub use conv::{CONV, Variant, conv};
+pub use conv::{CONV, Stored, Variant, conv};
+pub use gradus_cpu::nn::half;
 pub use norm::{GROUP_NORM, LAYER_NORM, group_norm, layer_norm};
 pub use pointwise::{BLEND, COMBINE, FINITE, PIXELS, SQUASH, blend, combine, finite, pixels, squash};
 pub use tune::{TileChoices, tune};

@@ -39,16 +39,52 @@ struct Eight {
     high: vec4<f32>,
 }
 
-// HALVES, whether the weights are halves, two in a word, comes from the wrapper.
+fn eight_halves(w: vec4<u32>) -> Eight {
+    return Eight(vec4(unpack2x16float(w.x), unpack2x16float(w.y)), vec4(unpack2x16float(w.z), unpack2x16float(w.w)));
+}
+
+// HALVES and BLOCKS, whether the weights are halves, two in a word, or 8-bit blocks, come from the wrapper.
 fn eight(row: u32) -> Eight {
+    if BLOCKS {
+        return eight_of_blocks(row);
+    }
     if HALVES {
-        let w = weights[row];
-        return Eight(
-            vec4(unpack2x16float(w.x), unpack2x16float(w.y)),
-            vec4(unpack2x16float(w.z), unpack2x16float(w.w)),
-        );
+        return eight_halves(weights[row]);
     }
     return Eight(bitcast<vec4<f32>>(weights[row * 2u]), bitcast<vec4<f32>>(weights[row * 2u + 1u]));
+}
+
+// The layout is in gradus_cpu::nn::blocks. A row beyond the last is that one, as a scale must not be read out of numbers.
+fn eight_of_blocks(row: u32) -> Eight {
+    let channels = (params.a + params.b) * 4u;
+    let taps = params.kernel_height * params.kernel_width;
+    let depth = taps * channels;
+    let at = min(row, params.panels * (depth + 1u) - 1u);
+    let panel = at / (depth + 1u);
+    let bias = panel * (1u + depth / 32u + depth / 2u);
+    let place = at - panel * (depth + 1u);
+    if place == 0u {
+        return eight_halves(weights[bias]);
+    }
+    let step = place - 1u;
+    let scales = eight_halves(weights[bias + 1u + (step % channels * taps + step / channels) / 32u]);
+    let both = weights[bias + 1u + depth / 32u + step / 2u];
+    let numbers = select(both.xy, both.zw, step % 2u == 1u);
+    return Eight(scaled(numbers.x, scales.low), scaled(numbers.y, scales.high));
+}
+
+// Four 8-bit numbers times their scales, rounded to halves: the very numbers of the checkpoint's f16 copy. By hand, as
+// pack2x16float may round as it likes.
+fn scaled(numbers: u32, scales: vec4<f32>) -> vec4<f32> {
+    let signed = bitcast<vec4<i32>>(vec4(numbers) << vec4(24u, 16u, 8u, 0u)) >> vec4(24u);
+    let x = vec4<f32>(signed) * scales;
+    let bits = bitcast<vec4<u32>>(x);
+    let rounded = bitcast<vec4<f32>>((bits + 0xfffu + ((bits >> vec4(13u)) & vec4(1u))) & vec4(0xffffe000u));
+    if all(abs(scales) >= vec4(6.103515625e-5)) {
+        return rounded;
+    }
+    // Below the smallest normal half: whole multiples of 2^-24.
+    return select(rounded, round(x * 16777216.0) * 5.9604644775390625e-8, abs(x) < vec4(6.103515625e-5));
 }
 
 // The row of the source that a tap reads for a row of the result, or NOWHERE.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gradus_cpu::hash;
 use gradus_cpu::nn::conv::Shape;
 
-use super::conv::{CONV, conv};
+use super::conv::{CONV, Stored, conv};
 use crate::kernels::{Buffer, Control, Engine, EngineError, Recording};
 
 /// The variant of [`CONV`] for each class of shapes. By default it is everywhere the one without a barrier.
@@ -175,7 +175,7 @@ impl Sample<'_> {
     async fn run(&self, variant: usize, times: usize) -> Result<f64, EngineError> {
         let mut recording = Recording::new();
         for _ in 0..times {
-            recording.push(conv(self.shape, true, variant).on(self.buffers.clone()));
+            recording.push(conv(self.shape, Stored::Halves, variant).on(self.buffers.clone()));
         }
         let began = self.control.now();
         self.engine.run(&recording, self.control).await?;

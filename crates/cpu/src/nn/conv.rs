@@ -61,6 +61,12 @@ impl Shape {
         self.kernel[0] * self.kernel[1] * (self.channels[0] + self.channels[1])
     }
 
+    /// Items of a group of panels; the last group may be narrower.
+    #[must_use]
+    pub fn group(&self) -> usize {
+        self.blocks() * GROUP
+    }
+
     /// The block and the panel of an item.
     fn place(&self, item: usize) -> (usize, usize) {
         let blocks = self.blocks();
@@ -98,9 +104,34 @@ impl Shape {
     }
 }
 
+/// Packed weights, from this panel on.
+#[derive(Clone, Copy, Debug)]
+pub struct Packed<'a> {
+    /// The first panel that is here.
+    pub first: usize,
+    /// The panels.
+    pub numbers: &'a [f32],
+}
+
+impl<'a> Packed<'a> {
+    /// The biases of a panel, and its weights.
+    #[inline(always)]
+    pub(super) fn panel(&self, panel: usize, depth: usize) -> Option<(&'a [f32; COLUMNS], &'a [f32])> {
+        let (at, size) = (panel.checked_sub(self.first)?, (depth + 1) * COLUMNS);
+        self.numbers.get(at * size..(at + 1) * size)?.split_first_chunk()
+    }
+}
+
 /// Computes the items of the span. Buffers: both sources (rows × channels), the packed weights, the added tensor
 /// (rows / `add_rows` × width), the result (rows × width).
-pub fn conv(span: Range<u32>, shape: &Shape, sources: [&[f32]; 2], weights: &[f32], added: &[f32], result: &mut [f32]) {
+pub fn conv(
+    span: Range<u32>,
+    shape: &Shape,
+    sources: [&[f32]; 2],
+    weights: Packed<'_>,
+    added: &[f32],
+    result: &mut [f32],
+) {
     if winograd::suits(shape) {
         return winograd::conv(span, shape, sources, weights, added, result);
     }
@@ -116,11 +147,7 @@ pub fn conv(span: Range<u32>, shape: &Shape, sources: [&[f32]; 2], weights: &[f3
             gather(shape, first, sources, &nothing, &mut gathered);
             gathered_for = block;
         }
-        let Some(packed) = weights.get(panel * (depth + 1) * COLUMNS..(panel + 1) * (depth + 1) * COLUMNS) else {
-            return;
-        };
-        let (bias, mut packed) = packed.split_at(COLUMNS);
-        let Some(bias) = bias.first_chunk() else { return };
+        let Some((bias, mut packed)) = weights.panel(panel, depth) else { return };
         let mut sums = [Eight::load(bias); ROWS];
         for rows in &gathered {
             let (run, rest) = packed.split_at((rows[0].len() * COLUMNS).min(packed.len()));
@@ -299,11 +326,21 @@ mod tests {
             let mut result = vec![9.0; shape.rows * shape.width];
             let items = (shape.blocks() * shape.panels) as u32;
             // In pieces, as an engine cuts it.
+            let all = Packed { first: 0, numbers: &weights };
             for cut in [0..3, 3..items.min(11), items.min(11)..items] {
-                conv(cut, &shape, [&a, &b], &weights, &added, &mut result);
+                conv(cut, &shape, [&a, &b], all, &added, &mut result);
             }
             let expected = naive::conv(&shape, [&a, &b], &weights, &added);
             naive::assert_near(&result, &expected, if winograd::suits(&shape) { 6e-6 } else { 2e-6 }, &shape);
+            // A group of panels with only its own weights.
+            let mut by_group = vec![9.0; shape.rows * shape.width];
+            let size = GROUP * (shape.depth() + 1) * COLUMNS;
+            for (group, numbers) in weights.chunks(size).enumerate() {
+                let span = group * shape.group()..((group + 1) * shape.group()).min(items as usize);
+                let some = Packed { first: group * GROUP, numbers };
+                conv(span.start as u32..span.end as u32, &shape, [&a, &b], some, &added, &mut by_group);
+            }
+            assert_eq!(by_group, result, "{shape:?}");
         }
     }
 }

@@ -5,7 +5,9 @@
 //! so every kernel reads whole vectors, whatever the channel count.
 
 pub mod attention;
+pub mod blocks;
 pub mod conv;
+pub mod half;
 mod lanes;
 pub mod math;
 #[cfg(test)]

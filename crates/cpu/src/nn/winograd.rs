@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::conv::{COLUMNS, GROUP, ROWS, Shape, finish};
+use super::conv::{COLUMNS, GROUP, Packed, ROWS, Shape, finish};
 use super::lanes::{Eight, Four, LANES};
 use super::math::Activation;
 use super::product::accumulate;
@@ -38,15 +38,14 @@ pub(super) fn conv(
     span: Range<u32>,
     shape: &Shape,
     sources: [&[f32]; 2],
-    weights: &[f32],
+    weights: Packed<'_>,
     added: &[f32],
     result: &mut [f32],
 ) {
     let inner = shape.channels[0] + shape.channels[1];
     let nothing = vec![0.0f32; inner];
     let work = Work { shape, inner, sources, nothing: &nothing, lines: shape.result.map(|side| side.div_ceil(2)) };
-    let size = (shape.depth() + 1) * COLUMNS;
-    let in_group = shape.blocks() * GROUP;
+    let (depth, in_group) = (shape.depth(), shape.group());
     let mut points = vec![0.0f32; POINTS * stride(inner)];
     let mut packed = vec![0.0f32; GROUP * POINTS * inner * COLUMNS];
     let mut sums = vec![[0.0f32; LANES]; POINTS * TILES];
@@ -61,7 +60,7 @@ pub(super) fn conv(
         let rows = block(item) * ROWS..shape.rows.min((block(until - 1) + 1) * ROWS);
         item = until;
         for (packed, panel) in packed.chunks_exact_mut(POINTS * inner * COLUMNS).zip(panels.clone()) {
-            let Some(panel) = weights.get(panel * size + COLUMNS..(panel + 1) * size) else { return };
+            let Some((_, panel)) = weights.panel(panel, depth) else { return };
             pack(panel, inner, packed);
         }
         let tiles = work.tiles(&rows);
@@ -76,7 +75,7 @@ pub(super) fn conv(
             }
             for (packed, panel) in packed.chunks_exact(POINTS * inner * COLUMNS).zip(panels.clone()) {
                 multiply(&points, packed, inner, tiles.len(), &mut sums);
-                let Some(bias) = weights.get(panel * size..).and_then(|panel| panel.first_chunk()) else { return };
+                let Some((bias, _)) = weights.panel(panel, depth) else { return };
                 for (place, pixels) in pixels.iter().take(tiles.len()).enumerate() {
                     for (&pixel, sum) in pixels.iter().zip(gather(&sums, place)) {
                         if let Some(row) = pixel.filter(|row| rows.contains(row)) {
