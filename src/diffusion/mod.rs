@@ -25,6 +25,8 @@ pub mod pipeline;
 pub mod plan;
 mod preview;
 mod prompts;
+#[cfg(test)]
+mod published;
 pub mod quantised;
 pub mod report;
 pub mod request;
