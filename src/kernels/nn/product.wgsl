@@ -23,6 +23,10 @@ struct Params {
     // Of a tile, for the twin; here they are constants.
     tile_rows: u32,
     tile_panels: u32,
+    tile_size: u32,
+    unused0: u32,
+    unused1: u32,
+    unused2: u32,
 }
 
 @group(0) @binding(1) var<uniform> params: Params;
