@@ -113,6 +113,7 @@ impl Cost {
 fn call_of(work: &Work, halves: bool, choices: TileChoices) -> Call {
     match work {
         Work::Conv(shape) => nn::conv(shape, halves, choices.variant(shape)),
+        Work::Attention(shape) => nn::attention(shape, choices.tiles()),
         Work::Call(call) => call.clone(),
     }
 }

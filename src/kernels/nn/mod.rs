@@ -10,7 +10,7 @@ mod norm;
 mod pointwise;
 mod tune;
 
-pub use attention::{ATTENTION, attention};
+pub use attention::{ATTENTION, WIDEST_HEAD, attention};
 pub use conv::{CONV, Variant, conv};
 pub use norm::{GROUP_NORM, LAYER_NORM, group_norm, layer_norm};
 pub use pointwise::{BLEND, COMBINE, FINITE, PIXELS, SQUASH, blend, combine, finite, pixels, squash};
