@@ -134,6 +134,7 @@ fn plans_of_real_models_have_the_work_that_pytorch_counts() {
     let graphs = [turbo, tiny, text(clip_h)];
     let calls = graphs.iter().flat_map(|graph| &graph.steps).filter_map(|step| match &step.work {
         Work::Call(call) => Some(call.kernel.name),
+        Work::Attention(shape) => Some(nn::attention(shape, true).kernel.name),
         Work::Conv(_) => None,
     });
     let products = nn::CONV.iter().flat_map(|variant| &variant.kernels).map(|kernel| kernel.name);

@@ -86,7 +86,8 @@ impl Engine for Paper {
                 }
             };
             self.wrong.set(matches!(self.does[variant.unwrap()], Wrong(_)));
-            let busy = (f64::from(dispatch.items) / 64.0 / self.filling).min(1.0);
+            let workgroups = f64::from(dispatch.items) / f64::from(dispatch.kernel.workgroup);
+            let busy = (workgroups / self.filling).min(1.0);
             let operations = f64::from(dispatch.items) * f64::from(dispatch.cost);
             self.now.set(self.now.get() + operations / (rate * busy));
         }
@@ -106,8 +107,8 @@ impl Engine for Paper {
     }
 }
 
-/// A product, a convolution, one of a small map, and a narrow one.
-fn shapes() -> [Shape; 4] {
+/// A product, a convolution, one of a middle and one of a small map, and a narrow one.
+fn shapes() -> [Shape; 5] {
     let shape = |side: usize, kernel: usize, panels: usize| Shape {
         rows: side * side,
         panels,
@@ -115,12 +116,12 @@ fn shapes() -> [Shape; 4] {
         channels: [320, 0],
         ..Shape::default()
     };
-    [shape(64, 1, 40), shape(64, 3, 40), shape(8, 3, 160), shape(512, 3, 1)]
+    [shape(64, 1, 40), shape(64, 3, 40), shape(32, 3, 80), shape(8, 3, 160), shape(512, 3, 1)]
 }
 
 #[test]
 fn a_variant_is_chosen_where_it_wins() {
-    let check = |what: &str, does: [Does; 4], filling: f64, expected: [usize; 4]| {
+    let check = |what: &str, does: [Does; 4], filling: f64, expected: [usize; 5]| {
         for scale in [1e10, 1e11, 1e12, 1e13] {
             let at = |does| match does {
                 Rate(rate) => Rate(rate * scale),
@@ -136,18 +137,18 @@ fn a_variant_is_chosen_where_it_wins() {
                 assert_eq!(variants[..2], expected[..2], "{what} at {scale:e}: {choices:?}");
             }
             let took = engine.now.get();
-            assert!(took < if scale > 1e11 { 0.8 } else { 4.0 }, "{what} at {scale:e} took {took} s");
+            assert!(took < if scale > 1e11 { 1.1 } else { 4.0 }, "{what} at {scale:e} took {took} s");
             println!("{{\"engine\":\"{what}\",\"operations\":{scale:e},\"tuning_s\":{took:.2}}}");
         }
     };
     let good = [Rate(0.3), Rate(1.0), Rate(0.7), Rate(0.5)];
-    check("many units", good, 128.0, [1, 1, 3, 0]);
-    check("few units", good, 8.0, [1, 1, 1, 0]);
-    check("software", [Rate(1.0), Rate(0.7), Rate(0.5), Rate(0.3)], 1.0, [0; 4]);
-    check("nearly as fast", [Rate(0.97), Rate(1.0), Rate(0.9), Rate(0.9)], 1.0, [0; 4]);
-    check("a wrong number", [Rate(0.3), Rate(0.8), Wrong(1.0), Rate(0.5)], 1.0, [0; 4]);
-    check("one is refused", [Rate(0.3), Refuse, Rate(0.8), Rate(0.5)], 1.0, [2, 2, 2, 0]);
-    check("all but one are refused", [Rate(0.3), Refuse, Refuse, Refuse], 1.0, [0; 4]);
+    check("many units", good, 128.0, [1, 1, 2, 3, 0]);
+    check("few units", good, 8.0, [1, 1, 1, 1, 0]);
+    check("software", [Rate(1.0), Rate(0.7), Rate(0.5), Rate(0.3)], 1.0, [0; 5]);
+    check("nearly as fast", [Rate(0.97), Rate(1.0), Rate(0.9), Rate(0.9)], 1.0, [0; 5]);
+    check("a wrong number", [Rate(0.3), Rate(0.8), Wrong(1.0), Rate(0.5)], 1.0, [0; 5]);
+    check("one is refused", [Rate(0.3), Refuse, Rate(0.8), Rate(0.5)], 1.0, [2, 2, 2, 2, 0]);
+    check("all but one are refused", [Rate(0.3), Refuse, Refuse, Refuse], 1.0, [0; 5]);
 }
 
 #[test]
@@ -161,10 +162,10 @@ fn choices_are_remembered_as_texts_of_this_build() {
     for variant in 0..CONV.len() {
         let choices = TileChoices::all(variant);
         assert_eq!(TileChoices::parse(&choices.text()), Some(choices));
-        assert_eq!(shapes().map(|shape| choices.variant(&shape)), [variant; 4]);
+        assert_eq!(shapes().map(|shape| choices.variant(&shape)), [variant; 5]);
     }
     let number: u64 = TileChoices::default().text().parse().unwrap();
-    for other in [String::new(), "many".into(), "0".into(), (number + 256).to_string(), format!("-{number}")] {
+    for other in [String::new(), "many".into(), "0".into(), (number + 1024).to_string(), format!("-{number}")] {
         assert_eq!(TileChoices::parse(&other), None, "{other:?}");
     }
 }

@@ -81,6 +81,8 @@ pub struct Step {
 pub enum Work {
     /// A convolution or product.
     Conv(Shape),
+    /// An attention.
+    Attention(attention::Shape),
     /// Another call.
     Call(Call),
 }
@@ -358,13 +360,12 @@ impl Graph {
             scale: 1.0 / (head as f32).sqrt(),
             causal,
         };
-        let Some(call) = nn::attention(&shape) else {
+        if shape.size > nn::WIDEST_HEAD {
             self.fail("an attention head has over 512 channels");
-            return result;
-        };
+        }
         let operations = 4.0 * (queries.rows() * shape.keys * queries.channels) as f64;
         let bind = vec![Bind::Node(queries.id), Bind::Node(pairs.id), Bind::Node(result.id)];
-        self.push(Work::Call(call), bind, operations);
+        self.push(Work::Attention(shape), bind, operations);
         result
     }
 

@@ -117,6 +117,7 @@ impl Cost {
 fn call_of(work: &Work, stored: Stored, choices: TileChoices) -> Call {
     match work {
         Work::Conv(shape) => nn::conv(shape, stored, choices.variant(shape)),
+        Work::Attention(shape) => nn::attention(shape, choices.tiles()),
         Work::Call(call) => call.clone(),
     }
 }

@@ -86,11 +86,15 @@ impl Kernel {
         self
     }
 
-    /// The whole shader: `span.wgsl`, then the sources.
+    /// The whole shader: `span.wgsl`, then the sources. A first source that is a directive stands before both.
     #[must_use]
     pub fn wgsl(&self) -> String {
-        let mut text = String::from(include_str!("span.wgsl"));
-        for source in self.sources {
+        let (directives, sources) = match self.sources {
+            [first, rest @ ..] if first.starts_with("enable ") => (*first, rest),
+            all => ("", all),
+        };
+        let mut text = [directives, include_str!("span.wgsl")].concat();
+        for source in sources {
             text.push('\n');
             text.push_str(source);
         }

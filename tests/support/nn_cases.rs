@@ -137,6 +137,8 @@ fn norms() -> Vec<Case> {
         Group { channels: 15, first: 15, widths: [16, 0], silu: true, ..shape },
         Group { channels: 15, first: 9, widths: [12, 8], ..shape },
         Group { channels: 192, first: 128, widths: [128, 64], width: 192, groups: 16, epsilon: 1e-6, ..shape },
+        Group { rows: 1300, channels: 20, first: 20, widths: [20, 0], width: 20, groups: 5, silu: true, ..shape },
+        Group { rows: 3, channels: 30, first: 30, widths: [32, 0], width: 32, groups: 1, ..shape },
     ];
     let mut cases: Vec<Case> = groups
         .into_iter()
@@ -164,16 +166,19 @@ fn attentions() -> Vec<Case> {
         shape,
         attention::Shape { causal: true, size: 32, ..shape },
         attention::Shape { keys: 77, size: 64, scale: 0.125, ..shape },
+        attention::Shape { queries: 130, keys: 130, size: 40, scale: 0.16, causal: true, ..shape },
+        attention::Shape { queries: 70, keys: 45, size: 80, scale: 0.11, causal: true, ..shape },
         attention::Shape { heads: 1, size: 160, scale: 0.08, ..shape },
         attention::Shape { pictures: 1, heads: 1, size: 512, scale: 0.04, ..shape },
     ];
     shapes
         .into_iter()
-        .map(|shape| {
+        .flat_map(|shape| [(shape, false), (shape, true)])
+        .map(|(shape, tiles)| {
             let width = shape.heads * shape.size;
             let queries = shape.pictures * shape.queries * width;
             let pairs = shape.pictures * shape.keys * width * 2;
-            case(&nn::attention(&shape).unwrap(), vec![numbers(1, queries), numbers(2, pairs), numbers(3, queries)])
+            case(&nn::attention(&shape, tiles), vec![numbers(1, queries), numbers(2, pairs), numbers(3, queries)])
         })
         .collect()
 }

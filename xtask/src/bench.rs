@@ -14,6 +14,8 @@ pub fn bench() -> Result<(), String> {
     }
     run(command("", "cargo", &["bench", "--quiet", "--bench", "queue"]))?;
     in_wasm()?;
+    // Where there is a real GPU; else it says so.
+    run(command("", "cargo", &["run", "--quiet", "--profile", "bench", "--package", "gradus-tools", "--", "bench"]))?;
     let entries = std::fs::read_dir(root().join("tests/e2e/bench")).into_iter().flatten().flatten();
     let files = entries.map(|entry| entry.path());
     let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "mjs")).collect();

@@ -1,5 +1,6 @@
 //! Native commands over the library. Each is a module; the first argument names it.
 
+mod bench;
 mod blocks;
 mod generate;
 mod golden;
@@ -18,6 +19,14 @@ gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--
     [--lora FILE:WEIGHT ..] [--weights 8bit] -o FILE.png
     Makes a picture with a checkpoint in diffusers' layout; with 8-bit weights in half of the memory.
 
+gradus-tools bench [--only turbo,tiny,kl,sd15] [--most GFLOP]
+    Measures the GPU and the kernels and networks of Stable Diffusion on it: a line of JSON for each figure. Work of more
+    than so many GFLOP is left out, for slow adapters.
+
+gradus-tools bench [--only turbo,tiny,kl,sd15] [--most GFLOP]
+    Measures the GPU and the kernels and networks of Stable Diffusion on it: a line of JSON for each figure. Work of more
+    than so many GFLOP is left out, for slow adapters.
+
 gradus-tools blocks MODEL_DIR OUT_DIR [--dequantised]
     Writes a checkpoint with its weights as 8-bit blocks, which Gradus reads, or as the f16 copy of the very same numbers,
     which diffusers reads, too. OUT_DIR may be MODEL_DIR. A checkpoint that is either form becomes exactly the other.
@@ -32,6 +41,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["golden", folder, rest @ ..] => golden::run(folder, rest),
         ["generate", rest @ ..] => generate::run(rest),
+        ["bench", rest @ ..] => bench::run(rest),
         ["blocks", model, out] => blocks::run(model, out, false),
         ["blocks", model, out, "--dequantised"] => blocks::run(model, out, true),
         ["scenes", captions, pictures] => scenes::render(captions, pictures, 128),

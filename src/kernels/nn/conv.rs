@@ -15,9 +15,6 @@ const NEAR: Tolerance = Tolerance::Near { absolute: 6e-6, relative: 6e-6 };
 /// Where invocations share the inner dimension, the sum is taken in another order than the twin's.
 const REORDERED: Tolerance = Tolerance::Near { absolute: 2e-5, relative: 2e-6 };
 
-/// Invocations of a tile's workgroup.
-const SIZE: usize = 64;
-
 /// How the weights of a product are in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stored {
@@ -46,18 +43,22 @@ impl Stored {
 pub struct Variant {
     /// For each way in which weights are stored, in the order of [`Stored`].
     pub kernels: [Kernel; 3],
-    /// Rows and panels of a tile; 0 for the variant without tiles.
-    tile: [usize; 2],
+    /// Rows and panels of a tile and the invocations of its workgroup; 0 for the variant without tiles.
+    tile: [usize; 3],
 }
 
 /// A kernel for each way in which weights are stored from the same sources.
 macro_rules! kernels {
-    ($name:literal, $tolerance:expr, $($source:expr),+) => {
+    ($name:literal, $size:literal, $tolerance:expr, $($source:expr),+) => {
         [
-            Kernel::new($name, &["const HALVES = false; const BLOCKS = false;", $($source),+]).twin(twin, $tolerance),
-            Kernel::new(concat!($name, "-halves"), &["const HALVES = true; const BLOCKS = false;", $($source),+])
+            Kernel::new($name, &["const HALVES = false; const EIGHT_BIT = false;", $($source),+])
+                .workgroup($size)
+                .twin(twin, $tolerance),
+            Kernel::new(concat!($name, "-halves"), &["const HALVES = true; const EIGHT_BIT = false;", $($source),+])
+                .workgroup($size)
                 .twin(halves_twin, $tolerance),
-            Kernel::new(concat!($name, "-blocks"), &["const HALVES = false; const BLOCKS = true;", $($source),+])
+            Kernel::new(concat!($name, "-blocks"), &["const HALVES = false; const EIGHT_BIT = true;", $($source),+])
+                .workgroup($size)
                 .twin(blocks_twin, $tolerance),
         ]
     };
@@ -65,10 +66,11 @@ macro_rules! kernels {
 
 /// A variant whose workgroups compute tiles.
 macro_rules! tile {
-    ($name:literal, $tolerance:expr, rows $rows:literal, panels $panels:literal, depth $depth:literal, down $down:literal) => {
+    ($name:literal, $tolerance:expr, rows $rows:literal, panels $panels:literal, depth $depth:literal, size $size:literal) => {
         Variant {
             kernels: kernels!(
                 $name,
+                $size,
                 $tolerance,
                 concat!(
                     "const ROWS = ",
@@ -77,33 +79,33 @@ macro_rules! tile {
                     $panels,
                     "u; const DEPTH = ",
                     $depth,
-                    "u; const DOWN = ",
-                    $down,
+                    "u; const SIZE = ",
+                    $size,
                     "u;"
                 ),
                 ACTIVATION,
                 PRODUCT,
                 include_str!("tile.wgsl")
             ),
-            tile: [$rows, $panels],
+            tile: [$rows, $panels, $size],
         }
     };
 }
 
 /// The variants, by the numbers that [`conv`] takes.
 ///
-/// For each: floating-point operations for each byte that comes from outside of a workgroup (f32 weights, then halves),
-/// and workgroup memory. The shapes are those that did well elsewhere: 64 × 64 tiles with an inner step of 16 in wgpu-mm's
-/// kernel 9, 8 × 8 invocations of 4 rows with 16-byte loads in ONNX Runtime's MatMulPacked, and its 16-row tiles for small maps.
+/// The tiles are those that together came nearest to the fastest of eighteen for each shape of SD-Turbo on an NVIDIA H200
+/// (docs/speed.md); each invocation has 4 × 8 sums. Behind them: floating-point operations for each byte that comes from
+/// outside of a workgroup (f32 weights, then halves), and workgroup memory.
 pub static CONV: [Variant; 4] = [
     // 1.3 and 1.6 operations a byte, as far as no cache helps; no workgroup memory.
-    Variant { kernels: kernels!("conv", NEAR, ACTIVATION, PRODUCT, include_str!("conv.wgsl")), tile: [0, 0] },
-    // 16 and 21 operations a byte, 8.8 KB: 3 workgroups in 32 KiB, 11 in 100 KiB; 8 × 8 sums an invocation.
-    tile!("conv-64x64", NEAR, rows 64, panels 8, depth 4, down 8),
-    // 11 and 16 operations a byte, 6.7 KB; 4 × 8 sums an invocation.
-    tile!("conv-32x64", NEAR, rows 32, panels 8, depth 4, down 8),
-    // 5 and 8 operations a byte, 7.0 KB; eight times the workgroups of the largest, four invocations for 4 × 8 sums.
-    tile!("conv-16x32", REORDERED, rows 16, panels 4, depth 8, down 4),
+    Variant { kernels: kernels!("conv", 64, NEAR, ACTIVATION, PRODUCT, include_str!("conv.wgsl")), tile: [0; 3] },
+    // 16 and 21 operations a byte, 8.6 KB.
+    tile!("conv-64x64", NEAR, rows 64, panels 8, depth 4, size 128),
+    // 8 and 11 operations a byte, 9.0 KB; four invocations for each 4 × 8 sums.
+    tile!("conv-32x32", REORDERED, rows 32, panels 4, depth 8, size 128),
+    // 5 and 8 operations a byte, 14.3 KB; sixteen invocations for each 4 × 8 sums.
+    tile!("conv-16x32", REORDERED, rows 16, panels 4, depth 16, size 256),
 ];
 
 /// The result of a product or a convolution with bias, an added tensor and an activation, by a variant of [`CONV`].
@@ -112,10 +114,10 @@ pub static CONV: [Variant; 4] = [
 /// [`gradus_cpu::nn::conv`]. An item is a block of rows × a panel of columns, or an invocation of a tile's workgroup.
 #[must_use]
 pub fn conv(shape: &Shape, stored: Stored, variant: usize) -> Call {
-    let Variant { kernels, tile: [rows, panels] } = &CONV[variant % CONV.len()];
+    let Variant { kernels, tile: [rows, panels, size] } = &CONV[variant % CONV.len()];
     let [height, width] = shape.source;
     let vectors = |floats: usize| word(floats / 4);
-    let params: [u32; 20] = [
+    let params: [u32; 24] = [
         word(shape.rows),
         word(shape.blocks()),
         word(shape.panels),
@@ -136,6 +138,10 @@ pub fn conv(shape: &Shape, stored: Stored, variant: usize) -> Call {
         word(shape.add_rows),
         word(*rows),
         word(*panels),
+        word(*size),
+        0,
+        0,
+        0,
     ];
     let depth = shape.depth().max(1);
     let kernel = &kernels[stored as usize];
@@ -143,7 +149,7 @@ pub fn conv(shape: &Shape, stored: Stored, variant: usize) -> Call {
         return Call::new(kernel, shape.blocks() * shape.panels, (2 * ROWS * COLUMNS * depth) as f32, &params);
     }
     let tiles = shape.rows.div_ceil(*rows) * shape.panels.div_ceil(*panels);
-    Call::new(kernel, tiles * SIZE, (2 * rows * panels * COLUMNS * depth / SIZE) as f32, &params)
+    Call::new(kernel, tiles * size, (2 * rows * panels * COLUMNS * depth / size) as f32, &params)
 }
 
 fn twin(args: TwinArgs<'_, '_>) {
@@ -161,7 +167,7 @@ fn blocks_twin(args: TwinArgs<'_, '_>) {
 
 // Not generic, and with one call of the processor's kernel, which is large and would be in the app once for each.
 fn run(args: TwinArgs<'_, '_>, stored: Stored) {
-    let Some(p) = sizes::<20>(args.params) else { return };
+    let Some(p) = sizes::<21>(args.params) else { return };
     let shape = Shape {
         rows: p[0],
         panels: p[2],
@@ -179,7 +185,7 @@ fn run(args: TwinArgs<'_, '_>, stored: Stored) {
     let [first, second, weights, added, result] = args.buffers else { return };
     let sources = [bytemuck::cast_slice(first), bytemuck::cast_slice(second)];
     let (added, result) = (bytemuck::cast_slice(added), bytemuck::cast_slice_mut(result));
-    let spans = if p[18] == 0 { vec![args.span] } else { items_of_tiles(args.span, &shape, [p[18], p[19]]) };
+    let spans = if p[18] == 0 { vec![args.span] } else { items_of_tiles(args.span, &shape, [p[18], p[19], p[20]]) };
     let in_group = shape.group().max(1);
     let (mut group, mut floats) = (usize::MAX, Vec::new());
     for Range { mut start, end } in spans {
@@ -215,10 +221,10 @@ fn floats_of(weights: &[u32], shape: &Shape, stored: Stored, first: usize) -> Ve
 }
 
 /// The items of a span of tiles as the processor's kernel counts them. Tiles are whole, since a span is whole workgroups.
-fn items_of_tiles(span: Range<u32>, shape: &Shape, [rows, panels]: [usize; 2]) -> Vec<Range<u32>> {
+fn items_of_tiles(span: Range<u32>, shape: &Shape, [rows, panels, size]: [usize; 3]) -> Vec<Range<u32>> {
     let mut items = Vec::new();
     let across = shape.panels.div_ceil(panels);
-    for tile in span.start as usize / SIZE..(span.end as usize).div_ceil(SIZE) {
+    for tile in span.start as usize / size..(span.end as usize).div_ceil(size) {
         let first = tile / across * rows;
         for block in first / ROWS..(first + rows).min(shape.rows).div_ceil(ROWS) {
             let panel = tile % across * panels;

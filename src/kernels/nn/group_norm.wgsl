@@ -29,43 +29,89 @@ fn load(row: u32, channel: u32) -> f32 {
     return second_source[row * params.b + channel - params.first];
 }
 
-@compute @workgroup_size(64)
+// Four rows of a channel, so far apart.
+fn four(row: u32, apart: u32, channel: u32) -> vec4<f32> {
+    return vec4(
+        load(row, channel),
+        load(row + apart, channel),
+        load(row + apart * 2u, channel),
+        load(row + apart * 3u, channel),
+    );
+}
+
+fn added(x: vec4<f32>) -> f32 {
+    return x.x + x.y + x.z + x.w;
+}
+
+fn normal(x: f32, mean: f32, factor: f32, channel: u32) -> f32 {
+    let y = (x - mean) * factor * affine[channel] + affine[params.width + channel];
+    return select(y, y / (1.0 + exp(-y)), params.silu != 0u);
+}
+
+@compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let unit = span_group(id, 64u);
-    if unit * 64u >= span_end() {
+    let unit = span_group(id, SIZE);
+    if unit * SIZE >= span_end() {
         return;
     }
     let picture = unit / params.groups;
     let group = unit % params.groups;
     let size = params.channels / params.groups;
-    let count = params.rows * size;
     let start = group * size;
-    let row0 = picture * params.rows;
+    let end = start + size;
+    // An invocation stays at its channel, so that nothing is divided, and has several reads in flight.
+    let lanes = min(size, SIZE);
+    let apart = SIZE / lanes;
+    let begin = picture * params.rows + local / lanes;
+    // What is left over has no rows.
+    let stop = select(begin, (picture + 1u) * params.rows, local < lanes * apart);
+    let whole = apart * 3u;
+    let first = start + local % lanes;
+    let count = f32(params.rows * size);
     var sum = 0.0;
-    for (var i = local; i < count; i += 64u) {
-        sum += load(row0 + i / size, start + i % size);
-    }
-    let mean = total(local, sum) / f32(count);
-    var spread = 0.0;
-    for (var i = local; i < count; i += 64u) {
-        let off = load(row0 + i / size, start + i % size) - mean;
-        spread += off * off;
-    }
-    let factor = 1.0 / sqrt(total(local, spread) / f32(count) + params.epsilon);
-    for (var i = local; i < count; i += 64u) {
-        let row = row0 + i / size;
-        let channel = start + i % size;
-        var y = (load(row, channel) - mean) * factor * affine[channel] + affine[params.width + channel];
-        if params.silu != 0u {
-            y = y / (1.0 + exp(-y));
+    for (var channel = first; channel < end; channel += lanes) {
+        var row = begin;
+        for (; row + whole < stop; row += apart * 4u) {
+            sum += added(four(row, apart, channel));
         }
-        result[row * params.width + channel] = y;
+        for (; row < stop; row += apart) {
+            sum += load(row, channel);
+        }
+    }
+    let mean = total(local, sum) / count;
+    var spread = 0.0;
+    for (var channel = first; channel < end; channel += lanes) {
+        var row = begin;
+        for (; row + whole < stop; row += apart * 4u) {
+            let off = four(row, apart, channel) - mean;
+            spread += dot(off, off);
+        }
+        for (; row < stop; row += apart) {
+            let off = load(row, channel) - mean;
+            spread += off * off;
+        }
+    }
+    let factor = 1.0 / sqrt(total(local, spread) / count + params.epsilon);
+    for (var channel = first; channel < end; channel += lanes) {
+        var row = begin;
+        for (; row + whole < stop; row += apart * 4u) {
+            let x = four(row, apart, channel);
+            let at = row * params.width + channel;
+            let next = apart * params.width;
+            result[at] = normal(x.x, mean, factor, channel);
+            result[at + next] = normal(x.y, mean, factor, channel);
+            result[at + next * 2u] = normal(x.z, mean, factor, channel);
+            result[at + next * 3u] = normal(x.w, mean, factor, channel);
+        }
+        for (; row < stop; row += apart) {
+            result[row * params.width + channel] = normal(load(row, channel), mean, factor, channel);
+        }
     }
     // The last group also clears what is beyond the last channel.
     if group + 1u == params.groups && params.channels < params.width {
-        for (var i = local; i < params.rows; i += 64u) {
+        for (var i = local; i < params.rows; i += SIZE) {
             for (var channel = params.channels; channel < params.width; channel += 1u) {
-                result[(row0 + i) * params.width + channel] = 0.0;
+                result[(picture * params.rows + i) * params.width + channel] = 0.0;
             }
         }
     }

@@ -11,25 +11,25 @@ struct Params {
 @group(0) @binding(3) var<storage, read> affine: array<f32>;
 @group(0) @binding(4) var<storage, read_write> result: array<f32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = span_group(id, 64u);
-    if row * 64u >= span_end() {
+    let row = span_group(id, SIZE);
+    if row * SIZE >= span_end() {
         return;
     }
     let at = row * params.width;
     var sum = 0.0;
-    for (var i = local; i < params.channels; i += 64u) {
+    for (var i = local; i < params.channels; i += SIZE) {
         sum += source[at + i];
     }
     let mean = total(local, sum) / f32(params.channels);
     var spread = 0.0;
-    for (var i = local; i < params.channels; i += 64u) {
+    for (var i = local; i < params.channels; i += SIZE) {
         let off = source[at + i] - mean;
         spread += off * off;
     }
     let factor = 1.0 / sqrt(total(local, spread) / f32(params.channels) + params.epsilon);
-    for (var i = local; i < params.width; i += 64u) {
+    for (var i = local; i < params.width; i += SIZE) {
         var y = 0.0;
         if i < params.channels {
             y = (source[at + i] - mean) * factor * affine[i] + affine[params.width + i];

@@ -9,7 +9,7 @@ mod norm;
 mod pointwise;
 mod tune;
 
-pub use attention::{ATTENTION, attention};
+pub use attention::{ATTENTION, WIDEST_HEAD, attention};
 pub use conv::{CONV, Stored, Variant, conv};
 pub use gradus_cpu::nn::half;
 pub use norm::{GROUP_NORM, LAYER_NORM, group_norm, layer_norm};

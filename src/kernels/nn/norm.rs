@@ -3,17 +3,21 @@ use gradus_cpu::nn::norm::{self, Group};
 use super::{Call, sizes, word};
 use crate::kernels::{Kernel, Tolerance, TwinArgs};
 
-/// Invocations that share a group or a row.
-const WORKGROUP: u32 = 64;
+/// Invocations that share a group: few groups are in flight at once, so each has many.
+const GROUP: u32 = 256;
+/// Invocations that share a row.
+const ROW: u32 = 64;
 
 /// A group normalisation; see [`group_norm`].
 pub static GROUP_NORM: Kernel =
-    Kernel::new("group-norm", &[include_str!("total.wgsl"), include_str!("group_norm.wgsl")])
+    Kernel::new("group-norm", &["const SIZE = 256u;", include_str!("total.wgsl"), include_str!("group_norm.wgsl")])
+        .workgroup(GROUP)
         .twin(group_twin, Tolerance::Near { absolute: 4e-6, relative: 4e-6 });
 
 /// A layer normalisation; see [`layer_norm`].
 pub static LAYER_NORM: Kernel =
-    Kernel::new("layer-norm", &[include_str!("total.wgsl"), include_str!("layer_norm.wgsl")])
+    Kernel::new("layer-norm", &["const SIZE = 64u;", include_str!("total.wgsl"), include_str!("layer_norm.wgsl")])
+        .workgroup(ROW)
         .twin(layer_twin, Tolerance::Near { absolute: 4e-6, relative: 4e-6 });
 
 /// Normalises each group of channels of each picture. Buffers: first source, second source, scales and then shifts,
@@ -36,20 +40,20 @@ pub fn group_norm(shape: &Group) -> Call {
     ];
     let units = shape.pictures * shape.groups;
     let elements = shape.rows * shape.channels / shape.groups.max(1);
-    Call::new(&GROUP_NORM, units * WORKGROUP as usize, (elements * 8) as f32 / WORKGROUP as f32, &params)
+    Call::new(&GROUP_NORM, units * GROUP as usize, (elements * 8) as f32 / GROUP as f32, &params)
 }
 
 /// Normalises each of `rows` rows. Buffers: source, scales and then shifts, result. Source: Ba et al., 2016.
 #[must_use]
 pub fn layer_norm(rows: usize, channels: usize, width: usize, epsilon: f32) -> Call {
     let params = [word(channels), word(width), epsilon.to_bits(), 0];
-    Call::new(&LAYER_NORM, rows * WORKGROUP as usize, (channels * 8) as f32 / WORKGROUP as f32, &params)
+    Call::new(&LAYER_NORM, rows * ROW as usize, (channels * 8) as f32 / ROW as f32, &params)
 }
 
 fn group_twin(args: TwinArgs<'_, '_>) {
     let Some(p) = sizes::<9>(args.params) else { return };
     let [first, second, affine, result] = args.buffers else { return };
-    let span = args.span.start / WORKGROUP..args.span.end.div_ceil(WORKGROUP);
+    let span = args.span.start / GROUP..args.span.end.div_ceil(GROUP);
     let shape = Group {
         pictures: 0,
         rows: p[0],
@@ -69,7 +73,7 @@ fn layer_twin(args: TwinArgs<'_, '_>) {
     let Some([channels, width, epsilon]) = sizes(args.params) else { return };
     let [source, affine, result] = args.buffers else { return };
     norm::layer_norm(
-        args.span.start / WORKGROUP..args.span.end.div_ceil(WORKGROUP),
+        args.span.start / ROW..args.span.end.div_ceil(ROW),
         channels,
         width,
         f32::from_bits(word(epsilon)),

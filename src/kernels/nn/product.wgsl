@@ -23,6 +23,10 @@ struct Params {
     // Of a tile, for the twin; here they are constants.
     tile_rows: u32,
     tile_panels: u32,
+    tile_size: u32,
+    unused0: u32,
+    unused1: u32,
+    unused2: u32,
 }
 
 @group(0) @binding(1) var<uniform> params: Params;
@@ -43,9 +47,9 @@ fn eight_halves(w: vec4<u32>) -> Eight {
     return Eight(vec4(unpack2x16float(w.x), unpack2x16float(w.y)), vec4(unpack2x16float(w.z), unpack2x16float(w.w)));
 }
 
-// HALVES and BLOCKS, whether the weights are halves, two in a word, or 8-bit blocks, come from the wrapper.
+// HALVES and EIGHT_BIT, whether the weights are halves, two in a word, or 8-bit blocks, come from the wrapper.
 fn eight(row: u32) -> Eight {
-    if BLOCKS {
+    if EIGHT_BIT {
         return eight_of_blocks(row);
     }
     if HALVES {

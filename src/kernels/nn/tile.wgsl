@@ -1,48 +1,103 @@
 // The product for GPUs: a workgroup brings a tile of gathered rows and a tile of panels into its own memory, step by step
-// through the inner dimension, and each invocation reads both tiles for its 4 or 8 rows × one panel. ROWS, PANELS and
-// DEPTH (vectors of the inner dimension) of a tile and DOWN, the invocations along its rows, come from the wrapper.
-const SIZE = 64u;
-const TWICE = ROWS == DOWN * 8u;
+// through the inner dimension, and each invocation reads both tiles for its 4 rows × one panel. ROWS, PANELS and DEPTH
+// (vectors of the inner dimension) of a tile and SIZE, its invocations, come from the wrapper.
+const DOWN = ROWS / 4u;
 // Where invocations are left, they share the inner dimension, and their sums are added at the end.
-const SLICES = SIZE / (DOWN * PANELS);
+const BLOCKS = DOWN * PANELS;
+const SLICES = SIZE / BLOCKS;
+const SHARE = DEPTH / SLICES;
+// Whether an invocation brings two vectors of the rows.
+const TWICE = ROWS * DEPTH > SIZE;
 
-// Strides by which neighbouring invocations meet different banks, reading and writing.
-const ROW_STRIDE = ROWS + 2u;
-const STEP_STRIDE = PANELS * 2u + 1u;
+// What an invocation reads lies at constant places of one inner array: those need neither a clamp nor an address of their
+// own. An odd length makes neighbours meet different banks.
+const ROW_PART = SHARE * 4u + 1u;
+const STEP_PART = SHARE * 8u + 1u;
+const HIGH = SHARE * 4u;
+var<workgroup> rows: array<array<vec4<f32>, ROW_PART>, SLICES * DOWN>;
+var<workgroup> steps: array<array<vec4<f32>, STEP_PART>, SLICES * PANELS>;
 
-var<workgroup> gathered: array<u32, ROWS>;
-var<workgroup> rows: array<vec4<f32>, DEPTH * ROW_STRIDE>;
-var<workgroup> steps: array<vec4<f32>, DEPTH * 4u * STEP_STRIDE>;
+fn place_of(row: u32, tap: u32) -> u32 {
+    return select(NOWHERE, source_row(row, tap), row < params.rows);
+}
 
 // Brings one vector of the rows' tile; c is the tile's first vector in the source.
-fn bring_row(place: u32, second: bool, c: u32) {
-    let v = place % DEPTH;
-    let row = place / DEPTH;
+fn bring_row(row: u32, v: u32, place: u32, second: bool, c: u32) {
     let width = select(params.a, params.b, second);
-    let source = select(NOWHERE, gathered[row], c + v < width);
+    let source = select(NOWHERE, place, c + v < width);
     var x: vec4<f32>;
     if second {
         x = from_second(source, c + v);
     } else {
         x = from_first(source, c + v);
     }
-    rows[v * ROW_STRIDE + row] = x;
+    rows[v / SHARE * DOWN + row % DOWN][v % SHARE * 4u + row / DOWN] = x;
 }
 
-// Brings one step of one panel. What is beyond the tap or the last panel is any number: it meets a zero, or is not stored.
-fn bring_step(place: u32, packed: u32, depth: u32) {
-    let step = place % (DEPTH * 4u);
-    let panel = place / (DEPTH * 4u);
-    let w = eight(packed + panel * depth + step);
-    steps[step * STEP_STRIDE + panel] = w.low;
-    steps[step * STEP_STRIDE + PANELS + panel] = w.high;
+// One vector of the inner dimension.
+fn part(sums: Block, r: u32, s: u32, v: u32) -> Block {
+    let at = v * 4u;
+    return multiply(
+        sums,
+        rows[r][v * 4u],
+        rows[r][v * 4u + 1u],
+        rows[r][v * 4u + 2u],
+        rows[r][v * 4u + 3u],
+        Eight(steps[s][at], steps[s][HIGH + at]),
+        Eight(steps[s][at + 1u], steps[s][HIGH + at + 1u]),
+        Eight(steps[s][at + 2u], steps[s][HIGH + at + 2u]),
+        Eight(steps[s][at + 3u], steps[s][HIGH + at + 3u]),
+    );
 }
 
-fn step_at(at: u32) -> Eight {
-    return Eight(steps[at], steps[at + PANELS]);
+fn put(at: u32, x: vec4<f32>) {
+    steps[at / STEP_PART][at % STEP_PART] = x;
 }
 
-@compute @workgroup_size(64)
+fn got(at: u32) -> vec4<f32> {
+    return steps[at / STEP_PART][at % STEP_PART];
+}
+
+// The upper half of the slices to the lower one, until there is one.
+fn added_up(from_slice: Block, slice: u32, local: u32) -> Block {
+    var sums = from_slice;
+    for (var left = SLICES / 2u; left > 0u; left /= 2u) {
+        let count = left * BLOCKS;
+        let gives = slice >= left && slice < left * 2u;
+        let at = local - count;
+        workgroupBarrier();
+        if gives {
+            put(at, sums.low0);
+            put(at + count, sums.high0);
+            put(at + count * 2u, sums.low1);
+            put(at + count * 3u, sums.high1);
+        }
+        workgroupBarrier();
+        if slice < left {
+            sums.low0 += got(local);
+            sums.high0 += got(local + count);
+            sums.low1 += got(local + count * 2u);
+            sums.high1 += got(local + count * 3u);
+        }
+        workgroupBarrier();
+        if gives {
+            put(at, sums.low2);
+            put(at + count, sums.high2);
+            put(at + count * 2u, sums.low3);
+            put(at + count * 3u, sums.high3);
+        }
+        workgroupBarrier();
+        if slice < left {
+            sums.low2 += got(local);
+            sums.high2 += got(local + count);
+            sums.low3 += got(local + count * 2u);
+            sums.high3 += got(local + count * 3u);
+        }
+    }
+    return sums;
+}
+
+@compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tile = span_group(id, SIZE);
     if tile * SIZE >= span_end() {
@@ -53,7 +108,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     let first_panel = tile % across * PANELS;
     let column = local % PANELS;
     let down = local / PANELS % DOWN;
-    let slice = local / (PANELS * DOWN);
+    let slice = local / BLOCKS;
     let taps = params.kernel_height * params.kernel_width;
     let depth = taps * (params.a + params.b) * 4u + 1u;
     let panel = first_panel + column;
@@ -61,80 +116,49 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     if slice == 0u {
         sums = filled(eight(panel * depth));
     }
-    var more = sums;
+    // What this invocation brings: one or two vectors of the rows, and one step of a panel. What is beyond the tap or the
+    // last panel is any number: it meets a zero, or is not stored.
+    let v = local % DEPTH;
+    let near = local / DEPTH;
+    let far = near + SIZE / DEPTH;
+    let step = local % (DEPTH * 4u);
+    let brought = local / (DEPTH * 4u);
+    let to = step / HIGH * PANELS + brought;
+    let to_step = step % HIGH;
     for (var tap = 0u; tap < taps; tap += 1u) {
-        if local < ROWS {
-            gathered[local] = select(NOWHERE, source_row(first + local, tap), first + local < params.rows);
-        }
-        workgroupBarrier();
+        let near_place = place_of(first + near, tap);
+        let far_place = place_of(first + far, tap);
         for (var source = 0u; source < 2u; source += 1u) {
             let second = source == 1u;
             let width = select(params.a, params.b, second);
-            let before = first_panel * depth + 1u + (tap * (params.a + params.b) + source * params.a) * 4u;
+            let before = 1u + (tap * (params.a + params.b) + source * params.a) * 4u;
+            let from_step = (first_panel + brought) * depth + before + step;
             for (var c = 0u; c < width; c += DEPTH) {
-                bring_row(local, second, c);
-                bring_row(local + SIZE, second, c);
+                bring_row(near, v, near_place, second, c);
                 if TWICE {
-                    bring_row(local + SIZE * 2u, second, c);
-                    bring_row(local + SIZE * 3u, second, c);
+                    bring_row(far, v, far_place, second, c);
                 }
-                bring_step(local, before + c * 4u, depth);
-                bring_step(local + SIZE, before + c * 4u, depth);
+                let w = eight(from_step + c * 4u);
+                steps[to][to_step] = w.low;
+                steps[to][HIGH + to_step] = w.high;
                 workgroupBarrier();
-                for (var v = slice; v < DEPTH; v += SLICES) {
-                    let at = v * 4u * STEP_STRIDE + column;
-                    let w0 = step_at(at);
-                    let w1 = step_at(at + STEP_STRIDE);
-                    let w2 = step_at(at + STEP_STRIDE * 2u);
-                    let w3 = step_at(at + STEP_STRIDE * 3u);
-                    var r = v * ROW_STRIDE + down;
-                    sums = multiply(
-                        sums, rows[r], rows[r + DOWN], rows[r + DOWN * 2u], rows[r + DOWN * 3u], w0, w1, w2, w3,
-                    );
-                    if TWICE {
-                        r += DOWN * 4u;
-                        more = multiply(
-                            more, rows[r], rows[r + DOWN], rows[r + DOWN * 2u], rows[r + DOWN * 3u], w0, w1, w2, w3,
-                        );
-                    }
+                let r = slice * DOWN + down;
+                let s = slice * PANELS + column;
+                sums = part(sums, r, s, 0u);
+                if SHARE > 1u {
+                    sums = part(sums, r, s, 1u);
+                }
+                if SHARE > 2u {
+                    sums = part(sums, r, s, 2u);
+                    sums = part(sums, r, s, 3u);
                 }
                 workgroupBarrier();
             }
         }
     }
-    // The upper half of the slices to the lower one, until there is one.
-    for (var left = SLICES / 2u; left > 0u; left /= 2u) {
-        let count = left * DOWN * PANELS;
-        if slice >= left && slice < left * 2u {
-            let at = local - count;
-            steps[at] = sums.low0;
-            steps[at + count] = sums.high0;
-            steps[at + count * 2u] = sums.low1;
-            steps[at + count * 3u] = sums.high1;
-            steps[at + count * 4u] = sums.low2;
-            steps[at + count * 5u] = sums.high2;
-            steps[at + count * 6u] = sums.low3;
-            steps[at + count * 7u] = sums.high3;
-        }
-        workgroupBarrier();
-        if slice < left {
-            sums.low0 += steps[local];
-            sums.high0 += steps[local + count];
-            sums.low1 += steps[local + count * 2u];
-            sums.high1 += steps[local + count * 3u];
-            sums.low2 += steps[local + count * 4u];
-            sums.high2 += steps[local + count * 5u];
-            sums.low3 += steps[local + count * 6u];
-            sums.high3 += steps[local + count * 7u];
-        }
-        workgroupBarrier();
-    }
+    sums = added_up(sums, slice, local);
     if slice > 0u || panel >= params.panels {
         return;
     }
-    let row = first + down;
-    store_block(row, DOWN, panel, sums);
-    if TWICE {
-        store_block(row + DOWN * 4u, DOWN, panel, more);
-    }
+    store_block(first + down, DOWN, panel, sums);
 }

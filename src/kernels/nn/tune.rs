@@ -17,16 +17,20 @@ use crate::kernels::{Buffer, Control, Engine, EngineError, Recording};
 /// assert_eq!(TileChoices::parse("of an older build"), None);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TileChoices([u8; 4]);
+pub struct TileChoices([u8; CLASSES]);
 
 /// The classes.
+const CLASSES: usize = 5;
 const PRODUCT: usize = 0;
 const CONVOLUTION: usize = 1;
-const FEW: usize = 2;
-const NARROW: usize = 3;
+const MIDDLE: usize = 2;
+const FEW: usize = 3;
+const NARROW: usize = 4;
 
-/// Fewer of the largest tiles than this leave units of a GPU without work (ONNX Runtime's bound for its smaller tiles).
-const FILLING: usize = 128;
+/// Fewer of the largest tiles than this leave units of a GPU without work, the more the fewer there are: where the next
+/// smaller tiles began to win on an NVIDIA H200, which has 132 units.
+const FILLING: usize = 256;
+const HALF_EMPTY: usize = 64;
 
 /// A result of so few panels is narrower than half of any tile.
 const FEWEST_PANELS: usize = 2;
@@ -44,7 +48,7 @@ impl TileChoices {
     /// One variant for everything.
     #[must_use]
     pub fn all(variant: usize) -> Self {
-        Self([(variant % CONV.len()) as u8; 4])
+        Self([(variant % CONV.len()) as u8; CLASSES])
     }
 
     /// The variant for a shape.
@@ -53,14 +57,22 @@ impl TileChoices {
         let large = shape.rows.div_ceil(64) * shape.panels.div_ceil(8);
         let class = if shape.panels <= FEWEST_PANELS {
             NARROW
-        } else if large < FILLING {
+        } else if large < HALF_EMPTY {
             FEW
+        } else if large < FILLING {
+            MIDDLE
         } else if shape.kernel == [1, 1] {
             PRODUCT
         } else {
             CONVOLUTION
         };
         self.0[class].into()
+    }
+
+    /// Whether workgroups that share memory are the faster ones here.
+    #[must_use]
+    pub fn tiles(&self) -> bool {
+        self.0[PRODUCT] > 0
     }
 
     /// As a text to be remembered.
@@ -73,7 +85,7 @@ impl TileChoices {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let all: u64 = text.parse().ok()?;
-        (all >> 8 == build()).then(|| Self([6, 4, 2, 0].map(|shift| (all >> shift & 3) as u8)))
+        (all >> (CLASSES * 2) == build()).then(|| Self([8, 6, 4, 2, 0].map(|shift| (all >> shift & 3) as u8)))
     }
 }
 
@@ -86,8 +98,10 @@ fn build() -> u64 {
     sources.fold(0, |state, byte| hash(state ^ u32::from(byte))).into()
 }
 
-/// What stands for a class: a product of many rows over a short inner dimension, a 3×3 convolution, one of a small map.
-const SAMPLES: [Shape; 3] = [sample(64, 1, 320, 40), sample(64, 3, 64, 40), sample(12, 3, 256, 64)];
+/// What stands for a class: a product of many rows over a short inner dimension, a 3×3 convolution, one of a middle and one
+/// of a small map.
+const SAMPLES: [Shape; 4] =
+    [sample(64, 1, 320, 40), sample(64, 3, 64, 40), sample(32, 3, 64, 40), sample(8, 3, 512, 80)];
 
 const fn sample(side: usize, kernel: usize, channels: usize, panels: usize) -> Shape {
     Shape {
@@ -106,7 +120,7 @@ const fn sample(side: usize, kernel: usize, channels: usize, panels: usize) -> S
     }
 }
 
-/// Times every variant; half a second on a GPU, and its pipelines are made.
+/// Times every variant; under a second on a GPU, and its pipelines are made.
 ///
 /// # Errors
 /// When the engine is lost or has no memory for it.
