@@ -135,6 +135,7 @@ fn eight_bit_takes_half_of_the_memory_and_the_report_says_so() {
             let engine = EngineInfo { kind, ..cpu.info().clone() };
             let report = Report::read(&*files, &engine).await.unwrap();
             let share = report.with_eight_bit.weight_bytes as f64 / report.needs.weight_bytes as f64;
+            println!("{kind:?}: {share:.3} of {} bytes", report.needs.weight_bytes);
             assert!(share < most && share > most / 2.0, "{kind:?}: {share}");
             // An adapter whose buffers are too small for halves, and large enough for 8 bit.
             let largest_buffer = report.needs.largest_bytes - 1;
