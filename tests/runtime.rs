@@ -11,6 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use gradus::blocks::{App, Event};
 use gradus::ids::{ComponentId, JobId, SessionId};
 use gradus::kernels::{Engine, cpu::CpuEngine};
+use gradus::ports::Observer as _;
 use gradus::ports::memory::{ManualClock, ManualTimer, MemoryStore, MemoryWorkers, Tasks};
 use gradus::prelude::*;
 use gradus::runtime::view::Phase;
@@ -166,6 +167,34 @@ fn a_click_becomes_a_result() {
     assert_eq!(world.text("Out"), "Hello, Ada!");
     assert_eq!(world.runtime.component(world.find("Length")).value, Value::Number(11.0), "change runs on results too");
     assert!(world.states().iter().all(|state| *state == ("done", 1)));
+}
+
+#[test]
+fn slow_previews_leave_time_for_the_work() {
+    let world = World::new(|ui| {
+        let out = ui.add(Image::new().label("Out"));
+        let paint = async |ctx: Context| {
+            let picture = Picture::from_rgba(1, 1, vec![0; 4]).map_err(|why| Error::new(why.to_string()))?;
+            for _ in 0..8 {
+                ctx.pause(Duration::from_millis(60)).await;
+                if ctx.wants_preview() {
+                    // To decode one takes longer than the wait between two.
+                    ctx.pause(Duration::from_millis(300)).await;
+                    ctx.preview(picture.clone());
+                    count();
+                }
+            }
+            Ok::<_, Error>(picture)
+        };
+        ui.add(Button::new("Paint")).click(paint, (), out);
+    });
+    COUNT.set(0);
+    world.click("Paint");
+    for _ in 0..300 {
+        world.advance(Duration::from_millis(10));
+    }
+    assert_eq!(world.states(), [("done", 1)]);
+    assert_eq!(COUNT.get(), 2, "work takes at least as long as previews");
 }
 
 #[test]

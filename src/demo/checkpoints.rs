@@ -22,8 +22,8 @@ pub const KNOWN: [Known; 6] = [
     Known {
         name: "network",
         address: "models/scenes",
-        about: "Our own: simple things in simple places, 128 × 128, 13 MB. MIT or Apache 2.0, as Gradus.",
-        usual: (8, 2.5),
+        about: "Our own: simple things in simple places, 256 × 256, 13 MB. MIT or Apache 2.0, as Gradus.",
+        usual: (8, 3.0),
     },
     Known {
         name: "network, 4 steps",

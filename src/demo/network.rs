@@ -39,7 +39,7 @@ pub fn tab(ui: &Ui) {
     );
     let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
     let steps = ui.add(Slider::between(1.0, 20.0).step(1.0).value(8.0).label("Steps"));
-    let guidance = ui.add(Slider::between(1.0, 8.0).step(0.5).value(2.5).label("Guidance"));
+    let guidance = ui.add(Slider::between(1.0, 8.0).step(0.5).value(3.0).label("Guidance"));
     let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(super::studio::check_seed).max_lines(1));
     let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
     let picture = ui.add(Image::new().label("Picture"));
@@ -146,7 +146,7 @@ pub async fn picture(
 /// The prompt by the renderer, at the network's size.
 async fn render(prompt: String, ctx: Context) -> Result<Picture, Error> {
     let engine = ctx.engine().await?;
-    let request = imagegen::Request { prompt, width: 128, height: 128, seed: 1, preset: Preset::Low };
+    let request = imagegen::Request { prompt, width: 256, height: 256, seed: 1, preset: Preset::Low };
     scene::generate(&request, &*engine, &ctx, &ctx).await
 }
 

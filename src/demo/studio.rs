@@ -51,7 +51,7 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
     let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
     let own = KNOWN[..OWN].iter().map(|known| known.name);
     let model = ui.add(Dropdown::of(own.chain(GENERATORS)).label("Model").info(
-        "network: our own diffusion model, 128 × 128, fetched once, or distilled to 4 steps; scene: a ray-marched 3-D \
+        "network: our own diffusion model, 256 × 256, fetched once, or distilled to 4 steps; scene: a ray-marched 3-D \
          scene; flame: a fractal flame; reaction: a growing pattern. The tab Models has more.",
     ));
     let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(check_seed).max_lines(1));

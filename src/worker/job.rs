@@ -13,8 +13,16 @@ use crate::kernels::Engine;
 use crate::value::{ErrorKind, NoteLevel, Progress, Time, Value};
 use crate::wire::{News, ToPage};
 
-/// A preview is a read-back and a message of megabytes; ten a second look live.
+/// A preview is a read-back and a message of megabytes; ten a second look live. Where decoding one takes longer than this,
+/// the next waits as long as that took, so that most of the time stays for the work.
 const PREVIEW_EVERY: Duration = Duration::from_millis(100);
+
+/// When a preview was asked for, and when something was shown since.
+#[derive(Clone, Copy)]
+struct Preview {
+    asked: Time,
+    shown: Time,
+}
 
 /// A job as its worker sees it.
 pub(super) struct WorkerJob {
@@ -27,7 +35,7 @@ pub(super) struct WorkerJob {
     pub(super) cancelled: Cell<bool>,
     /// A checkpoint has seen the cancel: the handler is to be dropped.
     pub(super) stopped: Cell<bool>,
-    last_preview: Cell<Option<Time>>,
+    last_preview: Cell<Option<Preview>>,
 }
 
 impl WorkerJob {
@@ -98,6 +106,12 @@ impl Job for WorkerJob {
     }
 
     fn partial(&self, outputs: Vec<Option<Value>>) {
+        // Only the first after the asking is the preview.
+        if let Some(Preview { asked, shown }) = self.last_preview.get()
+            && asked == shown
+        {
+            self.last_preview.set(Some(Preview { asked, shown: self.now() }));
+        }
         self.tell(News::Partial(outputs));
     }
 
@@ -109,9 +123,12 @@ impl Job for WorkerJob {
 
     fn wants_preview(&self) -> bool {
         let now = self.now();
-        let due = self.last_preview.get().is_none_or(|last| now.since(last) >= PREVIEW_EVERY);
+        let due = self
+            .last_preview
+            .get()
+            .is_none_or(|Preview { asked, shown }| now.since(shown) >= PREVIEW_EVERY.max(shown.since(asked)));
         if due {
-            self.last_preview.set(Some(now));
+            self.last_preview.set(Some(Preview { asked: now, shown: now }));
         }
         due
     }

@@ -75,7 +75,7 @@ test("the network is what the Studio paints with, as its settings say, and shows
   await page.pressIn(region, "Red ball");
   await page.ended("studio", "done", 1, 120_000);
   const picture = await page.picture(figure("Result"));
-  assert.deepEqual([picture.width, picture.height], [128, 128]);
+  assert.deepEqual([picture.width, picture.height], [256, 256]);
   const [r, g, b] = picture.middle;
   assert.ok(r > 1.5 * g && r > 1.5 * b, `the sphere is ${picture.middle}`);
   const strip = figure("How it arose").getByRole("button", { name: /^Open Picture/ });

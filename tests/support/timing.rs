@@ -9,13 +9,13 @@ use gradus::diffusion::weights::Weight;
 use gradus::kernels::nn::Stored;
 use gradus::kernels::{Control, Engine};
 
-fn unet(cross: usize) -> Unet {
+fn unet(shape: &str) -> Unet {
     let text = [
-        r#"{"block_out_channels": [64, 128, 192], "layers_per_block": 1, "norm_num_groups": 16,
+        r#"{"layers_per_block": 1, "norm_num_groups": 16, "use_linear_projection": true,
             "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
-            "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
-            "attention_head_dim": [2, 4, 6], "use_linear_projection": true, "cross_attention_dim": "#,
-        if cross == 128 { "128}" } else { "192}" },
+            "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"], "#,
+        shape,
+        "}",
     ]
     .concat();
     Unet::new(&Config::parse("unet/config.json", text.as_bytes()).unwrap()).unwrap()
@@ -24,13 +24,16 @@ fn unet(cross: usize) -> Unet {
 /// The networks by name: a step of the embedded default and its decoder, and the UNet of 11 million parameters at a
 /// latent of 32 × 32.
 pub fn graphs() -> Vec<(&'static str, Graph)> {
-    let tiny = r#"{"_class_name": "AutoencoderTiny", "encoder_block_out_channels": [32, 32, 32, 32],
-                   "decoder_block_out_channels": [32, 32, 32, 32], "num_decoder_blocks": [4, 3, 1, 1]}"#;
+    let tiny = r#"{"_class_name": "AutoencoderTiny", "latent_channels": 16, "num_encoder_blocks": [0, 1, 1, 1, 1],
+                   "num_decoder_blocks": [3, 2, 2, 1, 0]}"#;
     let tiny = Autoencoder::new(&Config::parse("vae/config.json", tiny.as_bytes()).unwrap()).unwrap();
+    let default = r#""block_out_channels": [96, 128, 160], "attention_head_dim": [3, 4, 5], "cross_attention_dim": 128,
+                     "in_channels": 16, "out_channels": 16"#;
+    let larger = r#""block_out_channels": [64, 128, 192], "attention_head_dim": [2, 4, 6], "cross_attention_dim": 192"#;
     vec![
-        ("default_unet_step", unet(128).graph(2, [16, 16], 32).unwrap()),
+        ("default_unet_step", unet(default).graph(2, [16, 16], 32).unwrap()),
         ("default_decode", tiny.decoder(1, [16, 16]).unwrap()),
-        ("unet_11m_step", unet(192).graph(2, [32, 32], 24).unwrap()),
+        ("unet_11m_step", unet(larger).graph(2, [32, 32], 24).unwrap()),
     ]
 }
 

@@ -31,9 +31,9 @@ gradus-tools blocks MODEL_DIR OUT_DIR [--dequantised]
     Writes a checkpoint with its weights as 8-bit blocks, which Gradus reads, or as the f16 copy of the very same numbers,
     which diffusers reads, too. OUT_DIR may be MODEL_DIR. A checkpoint that is either form becomes exactly the other.
 
-gradus-tools scenes CAPTIONS PICTURES [SIDE]
+gradus-tools scenes CAPTIONS PICTURES [SIDE] [--engine cpu|gpu]
     Renders a picture for each line of CAPTIONS (seed, tab, caption; more columns are left alone) and appends it to
-    PICTURES: SIDE × SIDE pixels (128), RGB bytes, rows from the top. Goes on where an earlier run ended.";
+    PICTURES: SIDE × SIDE pixels (256), RGB bytes, rows from the top. Goes on where an earlier run ended.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,11 +44,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(rest),
         ["blocks", model, out] => blocks::run(model, out, false),
         ["blocks", model, out, "--dequantised"] => blocks::run(model, out, true),
-        ["scenes", captions, pictures] => scenes::render(captions, pictures, 128),
-        ["scenes", captions, pictures, side] => side
-            .parse()
-            .map_err(|_| format!("The side {side} is no whole number of pixels."))
-            .and_then(|side| scenes::render(captions, pictures, side)),
+        ["scenes", captions, pictures, rest @ ..] => scenes::run(captions, pictures, rest),
         _ => Err(USAGE.to_owned()),
     };
     match done {

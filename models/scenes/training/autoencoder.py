@@ -1,9 +1,9 @@
-"""Trains the autoencoder on the rendered pictures; f = 8, 8 latent channels.
+"""Trains the autoencoder on the rendered pictures; f = 16, 16 latent channels.
 
 The schedule is a function of the training time that is used up, so that the learning rate has come down when
 `--minutes` are over, whatever the machine's speed. Resumes from STATE/autoencoder.pt.
 
-    python autoencoder.py --state STATE --minutes 30
+    python autoencoder.py --state STATE --minutes 30 [--device cuda]
 """
 
 import argparse
@@ -17,20 +17,25 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 
-from pictures import Pictures, psnr
+from device import adamw, argument, autocast, prepare
+from pictures import SIDE, Pictures, psnr
 
-LATENT_CHANNELS = 8
+LATENT_CHANNELS = 16
+# The side and number of a step's crops, and of its whole pictures.
+CROPS = {"cpu": (64, 24), "cuda": (128, 96)}
+WHOLE = {"cpu": (SIDE, 2), "cuda": (SIDE, 24)}
 # How much the decoder's second training asks for texture.
 TEXTURE = 1.0
 
 
 def build():
+    # Wide, and without blocks at the full size, where they would cost most: four pixels come out of each wide half-size one.
     return AutoencoderTiny(
         latent_channels=LATENT_CHANNELS,
-        encoder_block_out_channels=(32,) * 4,
-        decoder_block_out_channels=(32,) * 4,
-        num_encoder_blocks=(1, 1, 2, 3),
-        num_decoder_blocks=(4, 3, 1, 1),
+        encoder_block_out_channels=(64,) * 5,
+        decoder_block_out_channels=(64,) * 5,
+        num_encoder_blocks=(0, 1, 1, 1, 1),
+        num_decoder_blocks=(3, 2, 2, 1, 0),
     )
 
 
@@ -59,7 +64,7 @@ def texture_loss_of(made, real):
 
 
 def step_loss(model, batch, decoder_only):
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(batch.device):
         if decoder_only:
             with torch.no_grad():
                 latents = model.encoder(batch)
@@ -81,7 +86,7 @@ def step_loss(model, batch, decoder_only):
 def validate(model, pictures):
     made = []
     for batch in pictures.split(16):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(batch.device):
             made.append(model.decoder(model.encoder(batch)).float().clamp(-1, 1))
     return psnr(torch.cat(made), pictures)
 
@@ -92,27 +97,28 @@ def main():
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--decoder-only", action="store_true", help="the latents stay as they are")
     parser.add_argument("--rate", type=float, default=2e-3)
+    argument(parser)
     args = parser.parse_args()
+    device = prepare(args.device)
     torch.manual_seed(1)
-    torch.set_num_threads(1)
     name = "decoder" if args.decoder_only else "autoencoder"
     path = f"{args.state}/{name}.pt"
-    model = build().to(memory_format=torch.channels_last)
+    model = build().to(device, memory_format=torch.channels_last)
     if args.decoder_only:
-        model.load_state_dict(torch.load(f"{args.state}/autoencoder.pt")["model"])
+        model.load_state_dict(torch.load(f"{args.state}/autoencoder.pt", device)["model"])
     trained = list((model.decoder if args.decoder_only else model).parameters())
-    optimizer = torch.optim.AdamW(trained, lr=args.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = adamw(trained, device, lr=args.rate, betas=(0.9, 0.99), weight_decay=1e-4)
     step, seen, used = 0, 0, 0.0
     if os.path.exists(path):
-        saved = torch.load(path)
+        saved = torch.load(path, device)
         model.load_state_dict(saved["model"])
         # A state made from the checkpoint (restore.py) has weights alone.
         if "optimizer" in saved:
             optimizer.load_state_dict(saved["optimizer"])
             step, seen, used = saved["step"], saved["seen"], saved["used"]
     rng = np.random.default_rng(step + 7)
-    pictures = Pictures(args.state)
-    held_out = Pictures(args.state, "validation").batch(range(64))
+    pictures = Pictures(args.state, device=device)
+    held_out = Pictures(args.state, "validation", device).batch(range(64))
     total = args.minutes * 60
     curve = open(f"{args.state}/{name}.jsonl", "a")
     last = time.time()
@@ -121,14 +127,14 @@ def main():
         rate = args.rate * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * max(0, done - 0.2) / 0.8))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        # Crops are four times cheaper; whole pictures at the end teach the borders.
-        side, count = (64, 24) if done < 0.8 else (128, 8)
+        # Crops show more pictures a second; whole ones at the end teach the borders.
+        side, count = CROPS[device.type] if done < 0.8 else WHOLE[device.type]
         loss = step_loss(model, pictures.crops(rng, count, side), args.decoder_only)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        step, seen = step + 1, seen + count * (side / 128) ** 2
+        step, seen = step + 1, seen + count * (side / SIDE) ** 2
         now = time.time()
         used, last = used + now - last, now
         if step % 200 == 0 or used >= total:

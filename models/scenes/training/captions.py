@@ -133,7 +133,7 @@ def read(path):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", default="state")
-    parser.add_argument("--count", type=int, default=24576)
+    parser.add_argument("--count", type=int, default=49152)
     args = parser.parse_args()
     os.makedirs(args.state, exist_ok=True)
     train = rows(1, args.count, "seen")

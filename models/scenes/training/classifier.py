@@ -1,6 +1,6 @@
 """A small classifier that reads a picture's attributes; trained on renderings only, it judges what is generated.
 
-    python classifier.py --state STATE --steps 1600       trains; resumes from STATE/classifier.pt
+    python classifier.py --state STATE --steps 1600 [--device cuda]      trains; resumes from STATE/classifier.pt
 """
 
 import argparse
@@ -15,6 +15,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 import captions
+from device import adamw, argument, autocast, prepare
 from pictures import Pictures
 
 HEADS = {
@@ -24,6 +25,8 @@ HEADS = {
     **{f"{what}_{place}": options for place in ("left", "right") for what, options in
        (("shape", list(captions.SHAPES)), ("colour", captions.COLOURS), ("size", list(captions.SIZES)))},
 }
+# Pictures of a step: a quarter from the combinations that the diffusion is never shown.
+SHARES = {"cpu": (36, 12), "cuda": (144, 48)}
 # A single object is read by the heads of the left one.
 SINGLE = ("count", "ground", "sky", "shape_left", "colour_left", "size_left")
 
@@ -52,13 +55,13 @@ class Block(nn.Module):
 class Classifier(nn.Module):
     def __init__(self):
         super().__init__()
-        self.blocks = nn.Sequential(Block(3, 24), Block(24, 48), Block(48, 96), Block(96, 128))
+        self.blocks = nn.Sequential(Block(3, 24), Block(24, 48), Block(48, 96), Block(96, 128), Block(128, 128))
         # The place in the picture matters for left and right: no pooling over places.
         self.hidden = nn.Linear(128 * 4 * 4, 256)
         self.heads = nn.ModuleList([nn.Linear(256, len(options)) for options in HEADS.values()])
 
     def forward(self, pictures):
-        """Logits of each head for N × 3 × 128 × 128 pictures from −1 to 1; seen at half the size."""
+        """Logits of each head for N × 3 × 256 × 256 pictures from −1 to 1; seen at half the size."""
         x = self.blocks(F.avg_pool2d(pictures, 2))
         x = F.relu(self.hidden(x.flatten(1)))
         return [head(x) for head in self.heads]
@@ -73,7 +76,7 @@ def read(model, pictures):
 
 
 def loss_of(model, pictures, truth):
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(pictures.device):
         told = model(pictures)
     parts = [F.cross_entropy(o.float(), truth[:, i], ignore_index=-1, label_smoothing=0.02, reduction="sum") for i, o in enumerate(told)]
     return sum(parts) / len(pictures)
@@ -96,22 +99,23 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", default="state")
     parser.add_argument("--steps", type=int, default=1600)
+    argument(parser)
     args = parser.parse_args()
+    device = prepare(args.device)
     torch.manual_seed(3)
-    torch.set_num_threads(1)
     sets = []
     for name in ("train", "classifier"):
-        pictures = Pictures(args.state, name)
+        pictures = Pictures(args.state, name, device)
         rows = captions.read(f"{args.state}/{name}.tsv")[: len(pictures)]
-        sets.append((pictures, torch.tensor([labels(scene) for _, _, scene in rows])))
-    held_out = Pictures(args.state, "validation")
-    held_out_truth = torch.tensor([labels(scene) for _, _, scene in captions.read(f"{args.state}/validation.tsv")])[: len(held_out)]
+        sets.append((pictures, torch.tensor([labels(scene) for _, _, scene in rows], device=device)))
+    held_out = Pictures(args.state, "validation", device)
+    held_out_truth = torch.tensor([labels(scene) for _, _, scene in captions.read(f"{args.state}/validation.tsv")], device=device)[: len(held_out)]
     held_out = held_out.batch(range(len(held_out)))
-    model = Classifier().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
+    model = Classifier().to(device, memory_format=torch.channels_last)
+    optimizer = adamw(model.parameters(), device, lr=2e-3, weight_decay=0.02)
     path, step, used = f"{args.state}/classifier.pt", 0, 0.0
     if os.path.exists(path):
-        saved = torch.load(path)
+        saved = torch.load(path, device)
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         step, used = saved["step"], saved["used"]
@@ -122,11 +126,10 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(1, done)))
         batch, truth = [], []
-        # A quarter from the combinations that the diffusion is never shown.
-        for (pictures, answers), count in zip(sets, (36, 12)):
+        for (pictures, answers), count in zip(sets, SHARES[args.device]):
             chosen = rng.integers(0, len(pictures), count)
             batch.append(pictures.batch(chosen))
-            truth.append(answers[torch.from_numpy(chosen)])
+            truth.append(answers[torch.from_numpy(chosen).to(device)])
         model.train()
         loss = loss_of(model, soften(rng, torch.cat(batch).contiguous(memory_format=torch.channels_last)), torch.cat(truth))
         optimizer.zero_grad()

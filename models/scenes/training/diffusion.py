@@ -4,7 +4,7 @@ x_s = (1 − s)·x + s·e with noise e; the UNet tells e − x from x_s, the tim
 function of the training time used up. Resumes from STATE/diffusion.pt. With `--processes 2` two processes train
 one model on twice the batch.
 
-    python diffusion.py --state STATE --minutes 75 [--until 23:28]
+    python diffusion.py --state STATE --minutes 75 [--until 23:28] [--device cuda]
 """
 
 import argparse
@@ -24,6 +24,7 @@ from diffusers import UNet2DConditionModel
 import captions
 import text
 from autoencoder import LATENT_CHANNELS
+from device import adamw, argument, autocast, prepare
 from encode import open_latents
 
 EMPTY = 0.1
@@ -37,12 +38,12 @@ def build_unet():
         sample_size=16,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
-        block_out_channels=(64, 128, 192),
+        block_out_channels=(96, 128, 160),
         down_block_types=("CrossAttnDownBlock2D",) * 3,
         up_block_types=("CrossAttnUpBlock2D",) * 3,
         layers_per_block=1,
         cross_attention_dim=128,
-        attention_head_dim=(2, 4, 6),
+        attention_head_dim=(3, 4, 5),
         norm_num_groups=16,
         use_linear_projection=True,
     )
@@ -62,10 +63,20 @@ class Model(torch.nn.Module):
         return self.unet(noisy, times, encoder_hidden_states=words).sample
 
 
+def recorded(model, batch, device):
+    """The model as a CUDA graph: starting its thousand kernels one by one takes longer than they do."""
+    sample = torch.randn(batch, LATENT_CHANNELS, 16, 16, device=device)
+    words = torch.zeros(batch, text.POSITIONS, dtype=torch.long, device=device)
+    # Casts are not to be kept from one call to the next, since a graph's are its own.
+    with torch.autocast(device.type, torch.bfloat16, cache_enabled=False):
+        return torch.cuda.make_graphed_callables(model, (sample, torch.rand(batch, device=device), words))
+
+
 class Data:
     """Latents with mean square 1, and their captions as token ids; each scene also in other words."""
 
-    def __init__(self, state, tokenizer):
+    def __init__(self, state, tokenizer, device):
+        self.device, self.latents = device, torch.empty(0)
         with open(f"{state}/latents.json") as file:
             self.scale = json.load(file)["scaling_factor"]
         self.state = state
@@ -83,22 +94,25 @@ class Data:
             [captions.phrase(scene, rng, False) for _, _, scene in rows],
             [captions.phrase(scene, rng, False) for _, _, scene in rows],
         ]
-        self.ids = torch.stack([text.token_ids(tokenizer, kind) for kind in kinds])
-        self.empty = text.token_ids(tokenizer, [""])[0]
+        self.ids = torch.stack([text.caption_ids(tokenizer, kind) for kind in kinds]).to(device)
+        self.empty = text.token_ids(tokenizer, [""])[0].to(device)
 
     def refresh(self):
         """The encoding may still be going on."""
-        self.latents = open_latents(self.state)
+        latents = open_latents(self.state)
+        if len(latents) == len(self.latents):
+            return
+        self.latents = torch.from_numpy(np.array(latents)).to(self.device)
         self.counts = [int(np.searchsorted(rows, len(self.latents))) for rows in self.allowed]
 
     def batch(self, rng, count):
-        which = (rng.random(count) < TWO).astype(int)
-        chosen = np.array([self.allowed[w][rng.integers(self.counts[w])] for w in which])
-        latents = torch.from_numpy(self.latents[chosen].astype(np.float32)) * self.scale
-        chosen = torch.from_numpy(chosen)
-        kinds = torch.from_numpy(np.where(rng.random(count) < CANONICAL, 1, rng.integers(0, 4, count)))
-        ids = self.ids[kinds, chosen].clone()
-        ids[torch.from_numpy(rng.random(count) < EMPTY)] = self.empty
+        ones, twos = (rows[rng.integers(end, size=count)] for rows, end in zip(self.allowed, self.counts))
+        chosen = np.where(rng.random(count) < TWO, twos, ones)
+        kinds = np.where(rng.random(count) < CANONICAL, 1, rng.integers(0, 4, count))
+        drawn = torch.from_numpy(np.stack([chosen, kinds, rng.random(count) < EMPTY])).to(self.device, non_blocking=True)
+        chosen, kinds, empty = drawn
+        latents = self.latents[chosen].float() * self.scale
+        ids = torch.where(empty.bool()[:, None], self.empty, self.ids[kinds, chosen])
         return latents, ids
 
 
@@ -110,26 +124,27 @@ def schedule(done, step, peak):
 
 
 def train(rank, args):
-    torch.set_num_threads(1)
+    device = prepare(args.device)
     torch.manual_seed(1)
     lead = rank == 0
     if args.processes > 1:
         dist.init_process_group("gloo", init_method=f"file://{args.state}/meeting", rank=rank, world_size=args.processes)
     tokenizer = text.tokenizer_of(args.state)
-    data = Data(args.state, tokenizer)
-    model = Model(tokenizer)
+    data = Data(args.state, tokenizer, device)
+    model = Model(tokenizer).to(device)
     parameters = list(model.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = adamw(parameters, device, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.01)
     average = copy.deepcopy(model).requires_grad_(False)
     step, seen, used = 0, 0, 0.0
     path = f"{args.state}/diffusion.pt"
     if os.path.exists(path):
-        saved = torch.load(path)
+        saved = torch.load(path, device)
         model.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
         if "optimizer" in saved:
             optimizer.load_state_dict(saved["optimizer"])
         step, seen, used = saved["step"], saved["seen"], 0.0 if args.anew else saved["used"]
+    call = recorded(model, args.batch, device) if device.type == "cuda" else model
     torch.manual_seed(step * 2 + rank)
     rng = np.random.default_rng([step, rank])
     curve = open(f"{args.state}/diffusion.jsonl", "a") if lead else None
@@ -147,17 +162,17 @@ def train(rank, args):
         latents, ids = data.batch(rng, args.batch)
         # Much noise first, where the scene is decided; towards the end more of the details.
         mean = 0.8 if done < 0.65 else 0.3
-        s = torch.sigmoid(torch.randn(args.batch) + mean)
+        s = torch.sigmoid(torch.randn(args.batch, device=device) + mean)
         noise = torch.randn_like(latents)
         at = s.view(-1, 1, 1, 1)
-        with torch.autocast("cpu", torch.bfloat16):
-            told = model((1 - at) * latents + at * noise, 1000 * s, ids).float()
+        with autocast(device):
+            told = call((1 - at) * latents + at * noise, 1000 * s, ids).float()
         loss = (told - (noise - latents)).square().mean()
         optimizer.zero_grad()
         loss.backward()
-        state = torch.tensor([time.time() - began + before])
+        used = time.time() - began + before
         if args.processes > 1:
-            flat = torch.cat([p.grad.view(-1) for p in parameters] + [state])
+            flat = torch.cat([p.grad.view(-1) for p in parameters] + [torch.tensor([used])])
             dist.all_reduce(flat)
             flat /= args.processes
             at = 0
@@ -165,11 +180,11 @@ def train(rank, args):
                 p.grad.copy_(flat[at : at + p.numel()].view_as(p))
                 at += p.numel()
             # One clock for all, so that all end at the same step.
-            state = flat[-1:]
+            used = flat[-1].item()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        step, seen, used = step + 1, seen + args.batch * args.processes, state.item()
-        losses.append(loss.item())
+        step, seen = step + 1, seen + args.batch * args.processes
+        losses.append(loss.detach())
         if step % 100 == 0:
             data.refresh()
         if lead:
@@ -178,7 +193,7 @@ def train(rank, args):
                 torch._foreach_lerp_(list(average.parameters()), parameters, 1 - keep)
             if step % 250 == 0 or used >= end:
                 now = time.time()
-                row = {"step": step, "samples": seen, "seconds": round(used), "loss": float(np.mean(losses)), "rate": schedule(done, step, args.rate)}
+                row = {"step": step, "samples": seen, "seconds": round(used), "loss": torch.stack(losses).mean().item(), "rate": schedule(done, step, args.rate)}
                 row["samples_per_second"] = round(len(losses) * args.batch * args.processes / (now - reported), 1)
                 losses, reported = [], now
                 curve.write(json.dumps(row) + "\n")
@@ -201,10 +216,12 @@ if __name__ == "__main__":
     parser.add_argument("--more", action="store_true", help="minutes count from now, not from the first start")
     parser.add_argument("--anew", action="store_true", help="the schedule begins anew, from the weights that there are")
     parser.add_argument("--until", help="end at this time of day, instead of after --minutes")
-    parser.add_argument("--batch", type=int, default=16, help="samples a step and process")
+    parser.add_argument("--batch", type=int, help="samples a step and process: 16, on a GPU 512")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--rate", type=float, default=8e-4)
+    argument(parser)
     args = parser.parse_args()
+    args.batch = args.batch or (16 if args.device == "cpu" else 512)
     text.tokenizer_of(args.state)
     if args.processes > 1:
         if os.path.exists(f"{args.state}/meeting"):

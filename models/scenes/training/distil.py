@@ -4,7 +4,7 @@ Progressive distillation (Salimans & Ho 2022) together with the distillation of 
 on the grid of `--steps` times, the student's step from x must end where two half steps of the teacher with guidance end.
 The text encoder and the autoencoder stay the teacher's. Resumes from STATE/few.pt.
 
-    python distil.py --model .. --state STATE --minutes 15
+    python distil.py --model .. --state STATE --minutes 15 [--device cuda]
 """
 
 import argparse
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 import text
+from device import adamw, argument, autocast, prepare
 from diffusion import Data
 from generate import GUIDANCE, Checkpoint
 
@@ -28,35 +29,37 @@ def main():
     parser.add_argument("--state", default="state")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, help="16, on a GPU 512")
     parser.add_argument("--rate", type=float, default=2e-4)
+    argument(parser)
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    device = prepare(args.device)
+    args.batch = args.batch or (16 if args.device == "cpu" else 512)
     torch.manual_seed(3)
-    teacher = Checkpoint(args.model)
+    teacher = Checkpoint(args.model, device)
     tokenizer = text.tokenizer_of(args.state)
-    data = Data(args.state, tokenizer)
+    data = Data(args.state, tokenizer, device)
     student = copy.deepcopy(teacher.unet).train().requires_grad_(True)
     average = copy.deepcopy(student).requires_grad_(False)
     parameters = list(student.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizer = adamw(parameters, device, lr=args.rate, betas=(0.9, 0.99), weight_decay=0.0)
     step, used = 0, 0.0
     path = f"{args.state}/few.pt"
     if os.path.exists(path):
-        saved = torch.load(path)
+        saved = torch.load(path, device)
         student.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
         optimizer.load_state_dict(saved["optimizer"])
         step, used = saved["step"], saved["used"]
     # diffusers' grid for flow matching ends with a step of a thousandth, which decides nothing.
     teacher.scheduler.set_timesteps(args.steps)
-    grid = teacher.scheduler.sigmas
+    grid = teacher.scheduler.sigmas.to(device)
     rng = np.random.default_rng([7, step])
     end, last, losses = args.minutes * 60, time.time(), []
     curve = open(f"{args.state}/few.jsonl", "a")
 
     def velocity(unet, x, times, words):
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast(device):
             return unet(x, 1000 * times, encoder_hidden_states=words).sample.float()
 
     empty = None
@@ -70,7 +73,7 @@ def main():
             if empty is None:
                 empty = teacher.text(input_ids=data.empty[None]).last_hidden_state
             # A step from pure noise decides the scene: half of the batch.
-            place = torch.from_numpy(np.where(rng.random(args.batch) < 0.5, 0, rng.integers(0, args.steps - 1, args.batch)))
+            place = torch.from_numpy(np.where(rng.random(args.batch) < 0.5, 0, rng.integers(0, args.steps - 1, args.batch))).to(device)
             s = grid[place]
             at, half = s.view(-1, 1, 1, 1), ((s - grid[place + 1]) / 2).view(-1, 1, 1, 1)
             start = (1 - at) * latents + at * torch.randn_like(latents)
@@ -91,9 +94,9 @@ def main():
             torch._foreach_lerp_(list(average.parameters()), parameters, 1 - min(0.99, (1 + step) / (10 + step)))
         now = time.time()
         used, last = used + now - last, now
-        losses.append(loss.item())
+        losses.append(loss.detach())
         if step % 50 == 0 or used >= end:
-            row = {"step": step, "samples": step * args.batch, "seconds": round(used), "loss": float(np.mean(losses))}
+            row = {"step": step, "samples": step * args.batch, "seconds": round(used), "loss": torch.stack(losses).mean().item()}
             losses = []
             curve.write(json.dumps(row) + "\n")
             curve.flush()

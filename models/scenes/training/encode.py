@@ -1,6 +1,8 @@
 """Encodes the rendered pictures once, and stores how the latents are spread. Goes on where an earlier run ended.
 
-    python encode.py --state STATE        writes train.latents (float16, 8 × 16 × 16 a picture) and latents.json
+    python encode.py --state STATE [--device cuda]
+
+writes train.latents (float16, 16 × 16 × 16 a picture) and latents.json
 """
 
 import argparse
@@ -11,6 +13,7 @@ import numpy as np
 import torch
 
 from autoencoder import LATENT_CHANNELS, build
+from device import argument, autocast, prepare
 from pictures import Pictures
 
 SHAPE = (LATENT_CHANNELS, 16, 16)
@@ -19,7 +22,7 @@ SPREAD = 1024
 
 
 def open_latents(state):
-    """N × 8 × 16 × 16, float16, as many as there are by now."""
+    """N × 16 × 16 × 16, float16, as many as there are by now."""
     path = f"{state}/train.latents"
     count = os.path.getsize(path) // (2 * int(np.prod(SHAPE)))
     return np.memmap(path, np.float16, "r", shape=(count, *SHAPE))
@@ -42,22 +45,26 @@ def store_spread(state):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", default="state")
+    argument(parser)
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    model = build().to(memory_format=torch.channels_last)
-    model.load_state_dict(torch.load(f"{args.state}/autoencoder.pt")["model"])
-    pictures = Pictures(args.state)
+    device = prepare(args.device)
+    model = build().to(device, memory_format=torch.channels_last)
+    model.load_state_dict(torch.load(f"{args.state}/autoencoder.pt", device)["model"])
+    pictures = Pictures(args.state, device=device)
+    size = 16 if args.device == "cpu" else 256
     with open(f"{args.state}/train.latents", "ab") as file:
         done = file.tell() // (2 * int(np.prod(SHAPE)))
         file.truncate(done * 2 * int(np.prod(SHAPE)))
-        for first in range(done, len(pictures), 16):
-            batch = pictures.batch(range(first, min(first + 16, len(pictures))))
-            with torch.autocast("cpu", torch.bfloat16):
-                latents = model.encoder(batch).float().contiguous().numpy().astype(np.float16)
+        for first in range(done, len(pictures), size):
+            batch = pictures.batch(range(first, min(first + size, len(pictures))))
+            with autocast(device):
+                latents = model.encoder(batch).float().contiguous().cpu().numpy().astype(np.float16)
             file.write(latents.tobytes())
             file.flush()
-            if first < SPREAD <= first + 16:
+            if first < SPREAD <= first + size:
                 store_spread(args.state)
+    if done < SPREAD and len(pictures) < SPREAD:
+        store_spread(args.state)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 
 import captions
 from classifier import HEADS, SINGLE, Classifier, accuracy, labels, read
+from device import argument, prepare
 from generate import GUIDANCE, STEPS, Checkpoint
 from pictures import Pictures, psnr, sheet
 
@@ -69,17 +70,18 @@ def main():
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--every", type=int, default=1, help="only each so manieth caption, for a quick look")
     parser.add_argument("--to", help="where the result goes, instead of STATE/examination.json")
+    argument(parser)
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    judge_model = Classifier()
-    judge_model.load_state_dict(torch.load(f"{args.state}/classifier.pt")["model"])
-    checkpoint = Checkpoint(args.model)
+    device = prepare(args.device)
+    judge_model = Classifier().to(device)
+    judge_model.load_state_dict(torch.load(f"{args.state}/classifier.pt", device)["model"])
+    checkpoint = Checkpoint(args.model, device)
 
-    held_out = Pictures(args.state, "validation")
+    held_out = Pictures(args.state, "validation", device)
     truth = torch.tensor([labels(scene) for _, _, scene in captions.read(f"{args.state}/validation.tsv")])[: len(held_out)]
     renders = held_out.batch(range(len(held_out)))
     again = reconstruct(checkpoint.vae, renders[:128])
-    answers = read(judge_model, renders)
+    answers = read(judge_model, renders).cpu()
     single = truth[:, 0] == 0
     result = {
         "steps": args.steps,
@@ -87,7 +89,7 @@ def main():
         "classifier on held-out renders, per head": accuracy(answers, truth),
         "classifier on held-out renders, one object": accuracy(answers[single], truth[single]) | {},
         "classifier on held-out renders, as examined": judge(answers, truth),
-        "classifier on reconstructions, as examined": judge(read(judge_model, again), truth[:128]),
+        "classifier on reconstructions, as examined": judge(read(judge_model, again).cpu(), truth[:128]),
         "autoencoder PSNR dB": round(psnr(again, renders[:128]), 2),
     }
     single_only = result["classifier on held-out renders, one object"]
@@ -96,7 +98,7 @@ def main():
     rows = captions.read(f"{args.state}/exam.tsv")[:: args.every]
     truth = torch.tensor([labels(scene) for _, _, scene in rows])
     made = checkpoint.pictures([c for _, c, _ in rows], [s for s, _, _ in rows], args.steps, args.guidance)
-    answers = read(judge_model, made)
+    answers = read(judge_model, made).cpu()
     unseen = torch.tensor([captions.unseen(scene) for _, _, scene in rows])
     result["all"] = judge(answers, truth)
     result["seen combinations"] = judge(answers[~unseen], truth[~unseen])

@@ -29,12 +29,12 @@ def load(state, raw=False, few=False):
     torch.manual_seed(1)
     model, autoencoder = Model(tokenizer), build()
     if os.path.exists(f"{state}/diffusion.pt"):
-        model.load_state_dict(torch.load(f"{state}/diffusion.pt")["model" if raw else "average"])
+        model.load_state_dict(torch.load(f"{state}/diffusion.pt", "cpu")["model" if raw else "average"])
     if few:
-        model.unet.load_state_dict(torch.load(f"{state}/few.pt")["average"])
-    autoencoder.load_state_dict(torch.load(f"{state}/autoencoder.pt")["model"])
+        model.unet.load_state_dict(torch.load(f"{state}/few.pt", "cpu")["average"])
+    autoencoder.load_state_dict(torch.load(f"{state}/autoencoder.pt", "cpu")["model"])
     if os.path.exists(f"{state}/decoder.pt"):
-        autoencoder.load_state_dict(torch.load(f"{state}/decoder.pt")["model"])
+        autoencoder.load_state_dict(torch.load(f"{state}/decoder.pt", "cpu")["model"])
     if os.path.exists(f"{state}/latents.json"):
         autoencoder.register_to_config(scaling_factor=scaling_factor(state))
     return tokenizer, model.eval(), autoencoder.eval()

@@ -31,4 +31,4 @@ if __name__ == "__main__":
     expected = (checkpoint.pictures([PROMPT], [SEED]) + 1) / 2
     apart = (made - expected).abs().max().item()
     print(f"{type(pipeline).__name__}: largest difference {apart * 255:.3f}/255")
-    assert made.shape == (1, 3, 128, 128) and apart < 0.5 / 255
+    assert made.shape == (1, 3, 256, 256) and apart < 0.5 / 255

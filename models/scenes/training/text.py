@@ -81,3 +81,12 @@ def build_encoder(tokenizer):
 def token_ids(tokenizer, texts):
     """N × POSITIONS, int64, begin and end included, filled up with the end token."""
     return tokenizer(list(texts), padding="max_length", truncation=True, max_length=POSITIONS, return_tensors="pt").input_ids
+
+
+def caption_ids(tokenizer, texts):
+    """The same for captions, each of whose words is one token: by a table, since the tokenizer takes minutes for so many."""
+    words = captions.words()
+    table = {word: ids[1] for word, ids in zip(words, token_ids(tokenizer, words).tolist())}
+    begin, end = (tokenizer.convert_tokens_to_ids(t) for t in (BEGIN, END))
+    rows = [[begin, *(table[word] for word in text.split())] for text in texts]
+    return torch.tensor([row + [end] * (POSITIONS - len(row)) for row in rows])
