@@ -98,7 +98,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     var most = LEAST;
     var weight = 0.0;
     for (var first = 0u; first < params.keys; first += KEYS) {
-        var s: Four;
+        // Written out: the one in Chromium's software adapter kept what it had from the last keys.
+        var s = Four(vec4(0.0), vec4(0.0), vec4(0.0), vec4(0.0));
         for (var c = 0u; c < params.size; c += CHUNK) {
             workgroupBarrier();
             for (var at = local; at < (QUERIES + KEYS) * CHUNK; at += SIZE) {
