@@ -61,12 +61,14 @@ export class AppPage {
       { timeout: deadline, polling: 20 },
     );
   }
-  /** Waits until so many jobs of a lane have ended in a state. */
-  ended(lane, state, count, deadline) {
-    return this.until(
+  /** Waits until so many jobs of a lane have ended in a state, and until that is drawn. */
+  async ended(lane, state, count, deadline) {
+    await this.until(
       (snapshot, { lane, state, count }) => snapshot.jobs.filter((job) => job.lane === lane && job.state === state).length >= count,
       { lane, state, count }, deadline,
     );
+    // A page that is busy draws at the latest 100 ms after the news (TICK in src/ui/view/refresh.rs).
+    await this.page.evaluate(() => new Promise((drawn) => setTimeout(drawn, 110)));
   }
 
   /** Waits until the box with this label holds a text; results are drawn a frame after the news of them. */
@@ -104,8 +106,7 @@ export class AppPage {
 
   /** The pixels of the canvas in a place: size, and a summary of what is on it. */
   async picture(place) {
-    // A result is drawn with the frame after the news of it.
-    await this.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    await this.page.evaluate(() => new Promise((drawn) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(drawn)), 100)));
     return place.locator("canvas").first().evaluate(async (canvas) => {
       const { width, height } = canvas;
       const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
