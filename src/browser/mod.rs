@@ -6,6 +6,8 @@
 mod files;
 #[cfg(feature = "storage")]
 mod origin;
+#[cfg(feature = "pictures")]
+mod relaxed;
 mod time;
 mod workers;
 
@@ -13,6 +15,8 @@ mod workers;
 pub use files::FetchedFiles;
 #[cfg(feature = "storage")]
 pub use origin::{origin, session_id};
+#[cfg(feature = "pictures")]
+pub use relaxed::hasten;
 pub use time::{BrowserClock, BrowserSpawn, BrowserTimer};
 pub use workers::{BrowserWorkers, PageLink, listen_to_page};
 

@@ -22,3 +22,9 @@ export function listen(callback) {
   deliver = callback;
   for (const data of early.splice(0)) callback(data);
 }
+
+/** What a module gives that computes in this memory; nothing where this browser does not know its instructions. */
+export function exports(module, memory) {
+  if (!WebAssembly.validate(module)) return undefined;
+  return new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } }).exports;
+}

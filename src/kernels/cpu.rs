@@ -48,7 +48,11 @@ impl CpuEngine {
     /// An engine; `note` says in one line why the processor computes.
     #[must_use]
     pub fn new(note: impl Into<String>) -> Self {
-        let tier = if gradus_cpu::SIMD { "simd128" } else { "scalar" };
+        let tier = match (gradus_cpu::nn::relaxed::installed(), gradus_cpu::SIMD) {
+            (true, _) => "relaxed-simd",
+            (false, true) => "simd128",
+            (false, false) => "scalar",
+        };
         Self {
             info: EngineInfo {
                 kind: EngineKind::Cpu,

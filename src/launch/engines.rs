@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
-use crate::browser::FetchedFiles;
+use crate::browser::{FetchedFiles, hasten};
 use crate::gpu;
 use crate::kernels::{Engine, cpu::CpuEngine};
 use crate::ports::Files;
@@ -21,7 +21,7 @@ impl Engines for BrowserEngines {
         async move {
             match choose(choice).await {
                 Ok(probe) => probe.info().clone(),
-                Err(note) => CpuEngine::new(note).info().clone(),
+                Err(note) => processor(note).info().clone(),
             }
         }
         .boxed_local()
@@ -39,7 +39,7 @@ impl Engines for BrowserEngines {
                 },
                 Err(note) => note,
             };
-            Ok(Rc::new(CpuEngine::new(note)) as Rc<dyn Engine>)
+            Ok(Rc::new(processor(note)) as Rc<dyn Engine>)
         }
         .boxed_local()
     }
@@ -47,6 +47,11 @@ impl Engines for BrowserEngines {
     fn files(&self, address: &str) -> Rc<dyn Files> {
         Rc::new(FetchedFiles::below(address))
     }
+}
+
+fn processor(note: String) -> CpuEngine {
+    hasten();
+    CpuEngine::new(note)
 }
 
 /// The GPU, or why it is not used, in one line for the visitor.

@@ -18,7 +18,7 @@ pub struct EngineInfo {
     pub name: String,
     /// Whether a GPU adapter is a software one.
     pub software: bool,
-    /// The capability tier: "f32", "packed-f16", "shader-f16"; "simd128" or "scalar" on the CPU.
+    /// The capability tier: "f32", "packed-f16", "shader-f16"; "relaxed-simd", "simd128" or "scalar" on the CPU.
     pub tier: String,
     /// Bytes that one buffer can have.
     pub largest_buffer: u64,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::lanes::{Eight, LANES};
 use super::math::{larger, power8};
-use super::product::{ROWS, accumulate};
+use super::product::{Product, Products, ROWS, Sums};
 
 /// The shapes of an attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -40,6 +40,8 @@ pub fn attention(span: Range<u32>, shape: &Shape, queries: &[f32], pairs: &[f32]
     let mut key_panels = vec![0.0f32; row_of_scores * size];
     let mut values = vec![0.0f32; size.next_multiple_of(LANES) * row_of_scores];
     let mut scores = vec![0.0f32; ROWS * row_of_scores];
+    let (mut products, mut sums) =
+        (Products::default(), vec![Sums::default(); row_of_scores.max(size).div_ceil(LANES)]);
     let (mut item, end) = (span.start as usize, span.end as usize);
     let mut packed_for = usize::MAX;
     while item < end {
@@ -52,14 +54,10 @@ pub fn attention(span: Range<u32>, shape: &Shape, queries: &[f32], pairs: &[f32]
         let block = ROWS.min(count - query).min(end - item);
         let row = |index: usize| (picture * count + query + index.min(block - 1)) * width + head * size;
         let Some(rows) = gather(queries, std::array::from_fn(row), size) else { return };
-        for (panel, packed) in key_panels.chunks_exact(size * LANES).enumerate() {
-            let mut sums = [Eight::splat(0.0); ROWS];
-            accumulate(&mut sums, packed, rows);
-            for (scores, sum) in scores.chunks_exact_mut(row_of_scores).zip(sums) {
-                if let Some(to) = scores[panel * LANES..].first_chunk_mut() {
-                    *to = sum.store();
-                }
-            }
+        sums.fill(Sums::default());
+        products.add(&list(&key_panels, size, rows), &mut sums);
+        for (row, scores) in scores.chunks_exact_mut(row_of_scores).enumerate() {
+            scores.as_chunks_mut().0.iter_mut().zip(&sums).for_each(|(to, sums)| *to = sums[row]);
         }
         let mut factors = [0.0f32; ROWS];
         for (index, scores) in scores.chunks_exact_mut(row_of_scores).enumerate() {
@@ -67,19 +65,26 @@ pub fn attention(span: Range<u32>, shape: &Shape, queries: &[f32], pairs: &[f32]
             factors[index] = soften(scores, seen, shape.scale * LOG2_E);
         }
         let Some(weights) = gather(&scores, std::array::from_fn(|n| n * row_of_scores), row_of_scores) else { return };
-        for (panel, packed) in values.chunks_exact(row_of_scores * LANES).enumerate() {
-            let mut sums = [Eight::splat(0.0); ROWS];
-            accumulate(&mut sums, packed, weights);
+        let sums = &mut sums[..size.div_ceil(LANES)];
+        sums.fill(Sums::default());
+        products.add(&list(&values, row_of_scores, weights), sums);
+        for (panel, sums) in sums.iter().enumerate() {
             let lanes = LANES.min(size - panel * LANES);
             for index in 0..block {
                 let at = row(index) + panel * LANES;
                 let Some(to) = result.get_mut(at..at + lanes) else { return };
-                let sum = (sums[index] * factors[index]).store();
+                let sum = (Eight::load(&sums[index]) * factors[index]).store();
                 to.iter_mut().zip(sum).for_each(|(to, sum)| *to = sum);
             }
         }
         item += block;
     }
+}
+
+/// The products of rows with each panel of so many steps.
+fn list<'a>(panels: &'a [f32], steps: usize, rows: [&'a [f32]; ROWS]) -> Vec<Product<'a>> {
+    let panels = panels.chunks_exact(steps * LANES).enumerate();
+    panels.map(|(sums, panel)| Product { panel, rows, sums }).collect()
 }
 
 fn gather(from: &[f32], starts: [usize; ROWS], length: usize) -> Option<[&[f32]; ROWS]> {

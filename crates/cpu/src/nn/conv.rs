@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::lanes::Eight;
 use super::math::{Activation, activate, geglu};
-use super::product::accumulate;
+use super::product::{Product, Products, Sums};
 use super::winograd;
 
 /// Rows of a block.
@@ -17,7 +17,7 @@ pub const ROWS: usize = super::product::ROWS;
 /// Columns of a panel.
 pub const COLUMNS: usize = 8;
 /// Panels that follow one another for the same block of rows.
-pub const GROUP: usize = 4;
+pub const GROUP: usize = 8;
 
 /// The shapes of one product or convolution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,21 +140,31 @@ pub fn conv(
     let nothing = vec![0.0f32; shape.channels[0].max(shape.channels[1])];
     let mut gathered: Vec<[&[f32]; ROWS]> = Vec::with_capacity(taps * 2);
     let mut gathered_for = usize::MAX;
-    for item in span {
-        let (block, panel) = shape.place(item as usize);
-        let first = block * ROWS;
+    let (mut products, mut list, mut sums) = (Products::default(), Vec::new(), [Sums::default(); GROUP]);
+    let (mut item, end) = (span.start as usize, span.end as usize);
+    while item < end {
+        // The panels of one block, as they follow one another.
+        let (block, first) = shape.place(item);
+        let count = (end - item).min(shape.panels.min((first / GROUP + 1) * GROUP) - first).max(1);
+        item += count;
         if block != gathered_for {
-            gather(shape, first, sources, &nothing, &mut gathered);
+            gather(shape, block * ROWS, sources, &nothing, &mut gathered);
             gathered_for = block;
         }
-        let Some((bias, mut packed)) = weights.panel(panel, depth) else { return };
-        let mut sums = [Eight::load(bias); ROWS];
-        for rows in &gathered {
-            let (run, rest) = packed.split_at((rows[0].len() * COLUMNS).min(packed.len()));
-            accumulate(&mut sums, run, *rows);
-            packed = rest;
+        list.clear();
+        for (at, panel) in (first..first + count).enumerate() {
+            let Some((bias, mut packed)) = weights.panel(panel, depth) else { return };
+            sums[at] = [*bias; ROWS];
+            for &rows in &gathered {
+                let (panel, rest) = packed.split_at((rows[0].len() * COLUMNS).min(packed.len()));
+                list.push(Product { panel, rows, sums: at });
+                packed = rest;
+            }
         }
-        store(shape, first, panel, sums, added, result);
+        products.add(&list, &mut sums);
+        for (sums, panel) in sums.iter().zip(first..first + count) {
+            store(shape, block * ROWS, panel, sums, added, result);
+        }
     }
 }
 
@@ -181,12 +191,11 @@ fn gather<'a>(
     }
 }
 
-fn store(shape: &Shape, first: usize, panel: usize, sums: [Eight; ROWS], added: &[f32], result: &mut [f32]) {
-    let rows = first..shape.rows.min(first + ROWS);
+fn store(shape: &Shape, first: usize, panel: usize, sums: &Sums, added: &[f32], result: &mut [f32]) {
     if Activation::of(shape.activation) == Activation::Geglu {
-        let [s0, s1, s2, s3] = sums;
+        let [s0, s1, s2, s3] = sums.map(|sum| Eight::load(&sum));
         let gated = [geglu(s0, s1), geglu(s2, s3)].map(Eight::store);
-        for (row, four) in rows.zip(gated.as_flattened().as_chunks::<4>().0) {
+        for (row, four) in (first..shape.rows).zip(gated.as_flattened().as_chunks::<4>().0) {
             let at = row * shape.width + panel * 4;
             if let Some(to) = result.get_mut(at..).and_then(|to| to.first_chunk_mut::<4>()) {
                 *to = *four;
@@ -194,21 +203,33 @@ fn store(shape: &Shape, first: usize, panel: usize, sums: [Eight; ROWS], added: 
         }
         return;
     }
-    for (row, sum) in rows.zip(sums) {
-        finish(shape, row, panel, sum, added, result);
-    }
+    let rows = std::array::from_fn(|row| Some(first + row).filter(|&row| row < shape.rows));
+    finish(shape, rows, panel, sums, added, result);
 }
 
-/// A row's sums of a panel, with what is added and the activation, into the result.
+/// Rows' sums of a panel, with what is added and the activation, into the result.
 #[inline(never)]
-pub(super) fn finish(shape: &Shape, row: usize, panel: usize, sum: Eight, added: &[f32], result: &mut [f32]) {
+pub(super) fn finish(
+    shape: &Shape,
+    rows: [Option<usize>; ROWS],
+    panel: usize,
+    sums: &Sums,
+    added: &[f32],
+    result: &mut [f32],
+) {
     let column = panel * COLUMNS;
     let whole = column + COLUMNS <= shape.width;
-    let mut sum = sum;
-    if let Some(shared) = row.checked_div(shape.add_rows) {
-        sum = sum + Eight::of(added, shared * shape.width + column, whole);
+    let activation = Activation::of(shape.activation);
+    for (row, sum) in rows.into_iter().zip(sums) {
+        let Some(row) = row else { continue };
+        let mut sum = Eight::load(sum);
+        if shape.add_rows > 0 {
+            // A division takes as long as all the rest.
+            let shared = if shape.add_rows == 1 { row } else { row / shape.add_rows };
+            sum = sum + Eight::of(added, shared * shape.width + column, whole);
+        }
+        activate(activation, sum).put(result, row * shape.width + column, whole);
     }
-    activate(Activation::of(shape.activation), sum).put(result, row * shape.width + column, whole);
 }
 
 #[cfg(test)]

@@ -15,4 +15,5 @@ mod naive;
 pub mod norm;
 pub mod pointwise;
 mod product;
+pub mod relaxed;
 mod winograd;

@@ -14,7 +14,7 @@ use std::ops::Range;
 use super::conv::{COLUMNS, GROUP, Packed, ROWS, Shape, finish};
 use super::lanes::{Eight, Four, LANES};
 use super::math::Activation;
-use super::product::accumulate;
+use super::product::{Product, Products, Sums};
 
 /// The points of a tile.
 const POINTS: usize = 16;
@@ -48,7 +48,7 @@ pub(super) fn conv(
     let (depth, in_group) = (shape.depth(), shape.group());
     let mut points = vec![0.0f32; POINTS * stride(inner)];
     let mut packed = vec![0.0f32; GROUP * POINTS * inner * COLUMNS];
-    let mut sums = vec![[0.0f32; LANES]; POINTS * TILES];
+    let (mut products, mut sums) = (Products::default(), vec![Sums::default(); POINTS * TILES / ROWS]);
     let (mut points_of, mut pixels) = (0..0, [[None; 4]; TILES]);
     let (mut item, end) = (span.start as usize, span.end as usize);
     while item < end {
@@ -74,14 +74,15 @@ pub(super) fn conv(
                 points_of = tiles.clone();
             }
             for (packed, panel) in packed.chunks_exact(POINTS * inner * COLUMNS).zip(panels.clone()) {
-                multiply(&points, packed, inner, tiles.len(), &mut sums);
+                let list = list(&points, packed, inner, tiles.len(), work.doubled());
+                sums.fill(Sums::default());
+                products.add(&list, &mut sums);
                 let Some((bias, _)) = weights.panel(panel, depth) else { return };
+                let bias = Eight::load(bias);
                 for (place, pixels) in pixels.iter().take(tiles.len()).enumerate() {
-                    for (&pixel, sum) in pixels.iter().zip(gather(&sums, place)) {
-                        if let Some(row) = pixel.filter(|row| rows.contains(row)) {
-                            finish(shape, row, panel, Eight::load(bias) + sum, added, result);
-                        }
-                    }
+                    let sums = gather(sums.as_flattened(), place).map(|sum| (bias + sum).store());
+                    let pixels = pixels.map(|pixel| pixel.filter(|row| rows.contains(row)));
+                    finish(shape, pixels, panel, &sums, added, result);
                 }
             }
         }
@@ -103,6 +104,13 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Whether the source is doubled so that the two middle ones of a tile's four lines, and columns, are the same: their
+    /// differences are zero then, and with them 7 of the 16 points.
+    fn doubled(&self) -> bool {
+        let Shape { upsample, padding, source: [height, width], .. } = *self.shape;
+        upsample == 1 && padding == [1, 1] && height % 2 == 0 && width % 2 == 0
+    }
+
     /// The tiles of all lines that have some of these rows.
     fn tiles(&self, rows: &Range<usize>) -> Range<usize> {
         let [lines, width] = self.lines;
@@ -213,20 +221,23 @@ fn pack(panel: &[f32], inner: usize, packed: &mut [f32]) {
     }
 }
 
-/// For each point the tiles' sums of products over the channels.
-fn multiply(points: &[f32], packed: &[f32], inner: usize, tiles: usize, sums: &mut [[f32; LANES]]) {
+/// For each point the products of the tiles over the channels.
+fn list<'a>(points: &'a [f32], packed: &'a [f32], inner: usize, tiles: usize, doubled: bool) -> Vec<Product<'a>> {
+    let mut list = Vec::with_capacity(POINTS * TILES / ROWS);
     let panels = packed.chunks_exact(inner * COLUMNS);
-    for ((points, panel), sums) in points.chunks_exact(stride(inner)).zip(panels).zip(sums.chunks_exact_mut(TILES)) {
-        let blocks = points.chunks_exact(ROWS * inner).zip(sums.as_chunks_mut::<ROWS>().0);
-        for (rows, to) in blocks.take(tiles.div_ceil(ROWS)) {
-            let mut block = [Eight::splat(0.0); ROWS];
+    for (point, (points, panel)) in points.chunks_exact(stride(inner)).zip(panels).enumerate() {
+        // Those are zero: see `Work::doubled`.
+        if doubled && (point / 4 == 2 || point % 4 == 2) {
+            continue;
+        }
+        for (block, rows) in points.chunks_exact(ROWS * inner).take(tiles.div_ceil(ROWS)).enumerate() {
             let (a, rest) = rows.split_at(inner);
             let (b, rest) = rest.split_at(inner);
             let (c, d) = rest.split_at(inner);
-            accumulate(&mut block, panel, [a, b, c, d]);
-            *to = block.map(Eight::store);
+            list.push(Product { panel, rows: [a, b, c, d], sums: point * TILES / ROWS + block });
         }
     }
+    list
 }
 
 /// The four pixels of a tile from the sums of its points.
