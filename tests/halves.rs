@@ -148,11 +148,11 @@ fn an_engine_without_halves_is_never_given_any() {
         let engine = gpu::probe().await.expect("a Vulkan adapter").in_floats().open().await.unwrap();
         assert!(!engine.info().halves(), "{:?}", engine.info());
         assert_eq!(nn::variants(engine.info()), 0..FLOATS);
-        for variant in 0..CONV.len() {
+        for (variant, of) in CONV.iter().enumerate() {
             // As a text of another day may ask for it.
             engine.choose(TileChoices::parse(&TileChoices::all(variant).text()).unwrap());
             assert!(!engine.choices().halves(), "{:?}", engine.choices());
-            for kernel in &CONV[variant].kernels {
+            for kernel in &of.kernels {
                 let prepared = engine.prepare(kernel).await;
                 let refused = matches!(prepared, Err(EngineError::Refused { .. }));
                 assert_eq!(refused, kernel.needs_halves(), "{kernel:?}: {prepared:?}");
