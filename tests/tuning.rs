@@ -174,11 +174,11 @@ fn halves_are_chosen_where_they_save_a_tenth_more() {
     let [a, b, c, d, ..] = [0.3, 1.0, 0.7, 0.5].map(|rate: f64| Rate(rate * 1e12));
     let without = Paper::new([a, b, c, d], 128.0).tuned().unwrap();
     assert!(!without.halves(), "{without:?}");
-    // A wrong number in halves, one beyond the largest too, is no reason to lose the picture.
+    // A wrong number in halves is no reason to do without tiles.
     let does = [0.3, 1.0, 0.7, 0.5].map(|rate: f64| Rate(rate * 1e12));
     let wrong = Paper::with("shader-f16", [does[0], does[1], does[2], does[3], Wrong(2e12), Refuse], 8.0);
-    assert_eq!(shapes().map(|shape| wrong.tuned().unwrap().variant(&shape)), [0; 5]);
-    // Nor is it where they are refused.
+    assert_eq!(shapes().map(|shape| wrong.tuned().unwrap().variant(&shape)), [1, 1, 1, 1, 0]);
+    // Nor is it where halves are refused.
     let refused = Paper::with("shader-f16", [does[0], does[1], does[2], does[3], Refuse, Refuse], 8.0);
     assert_eq!(shapes().map(|shape| refused.tuned().unwrap().variant(&shape)), [1, 1, 1, 1, 0]);
 }
