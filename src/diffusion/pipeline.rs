@@ -212,8 +212,7 @@ impl Pipeline {
                 // Some networks go beyond the largest half. No plan in halves is left: `make` took those that there were.
                 Err(error) if is_no_number(&error) && engine.choices().halves() => {
                     engine.choose(engine.choices().in_floats());
-                    let words =
-                        "This model's numbers are too large for halves, so the picture is made again in floats.";
+                    let words = "The model's numbers are too large for halves; the picture is made again in floats.";
                     observer.note(NoteLevel::Info, words.to_owned());
                 }
                 made => return made,

@@ -1,7 +1,7 @@
-// A tile's numbers as halves. What is beyond 65504 becomes infinite and is not held back: so it is found in the result.
+// A tile's numbers as halves. What is beyond them becomes infinite, so that it is found in the result.
 alias real = f16;
 
-// Sums are floats, which do not fit into the tiles.
+// The sums are floats.
 var<workgroup> given: array<vec4<f32>, SLICES / 2u * BLOCKS * 4u + 1u>;
 
 fn put(at: u32, x: vec4<f32>) {

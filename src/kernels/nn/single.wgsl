@@ -1,4 +1,3 @@
-// A tile's numbers as floats.
 alias real = f32;
 
 fn put(at: u32, x: vec4<f32>) {

@@ -1,7 +1,7 @@
 // The product for GPUs: a workgroup brings a tile of gathered rows and a tile of panels into its own memory, step by step
 // through the inner dimension, and each invocation reads both tiles for its 4 rows × one panel. ROWS, PANELS and DEPTH
-// (vectors of the inner dimension) of a tile and SIZE, its invocations, come from the wrapper; its numbers are `real`,
-// floats by single.wgsl or halves by half.wgsl. All sums are floats.
+// (vectors of the inner dimension) of a tile and SIZE, its invocations, come from the wrapper; what `real` is, from
+// single.wgsl or half.wgsl.
 const DOWN = ROWS / 4u;
 // Where invocations are left, they share the inner dimension, and their sums are added at the end.
 const BLOCKS = DOWN * PANELS;
