@@ -78,7 +78,7 @@ export interface Adapter {
   name: string;
   /** A GPU adapter in software, or the processor. */
   software: boolean;
-  /** "f32", "packed-f16" or "shader-f16" of a GPU; "simd128" or "scalar" of the processor. */
+  /** "packed-f16" or "shader-f16" of a GPU; "simd128" or "scalar" of the processor. */
   tier: string;
 }
 

@@ -228,7 +228,7 @@ async fn choose(ctx: &Context, engine: &dyn Engine) -> Result<(), Error> {
     if info.kind == EngineKind::Cpu || info.software {
         return Ok(());
     }
-    let key = ["products on ", &info.name].concat();
+    let key = ["products on ", &info.name, ", ", &info.tier].concat();
     let choices = match ctx.recall(&key).and_then(|text| TileChoices::parse(&text)) {
         Some(choices) => choices,
         None => {

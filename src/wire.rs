@@ -18,6 +18,8 @@ pub enum EngineChoice {
     Gpu,
     /// The processor.
     Cpu,
+    /// The GPU, a software one too, that computes nothing in halves.
+    Floats,
 }
 
 /// A job on its way to a worker.

@@ -38,9 +38,7 @@ async fn gpu_engine() {
 async fn webgpu_and_twin_agree_step_by_step() {
     let engine = gpu::probe().await.unwrap().open().await.unwrap();
     let control = Ticking::by(Duration::from_millis(5));
-    for case in cases::all() {
-        twin::compare(&case, &engine, &control).await;
-    }
+    twin::compare_all(cases::all(), &engine, &control).await;
 }
 
 #[wasm_bindgen_test]

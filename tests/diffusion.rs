@@ -15,6 +15,7 @@ use gradus::diffusion::Precision;
 use gradus::diffusion::graph::{Bind, Graph, Node, Step, Work};
 use gradus::diffusion::weights::Spec;
 use gradus::gpu;
+use gradus::kernels::nn::{self, FLOATS, TileChoices};
 use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus_cpu::nn::conv::Shape;
 use support::Ticking;
@@ -54,6 +55,19 @@ fn gpu_engine_agrees_with_diffusers() {
     pollster::block_on(async {
         let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
         all_pass(&engine).await;
+    });
+}
+
+#[test]
+fn gpu_engine_in_halves_agrees_as_far_as_halves_can() {
+    pollster::block_on(async {
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        let variants = FLOATS..nn::variants(engine.info()).end;
+        println!("{{\"variants_in_halves\":{}}}", variants.len());
+        for variant in variants {
+            engine.choose(TileChoices::all(variant));
+            all_pass(&engine).await;
+        }
     });
 }
 

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
-use gradus::kernels::nn::{CONV, TileChoices, tune};
+use gradus::kernels::nn::{CONV, FLOATS, TileChoices, tune};
 use gradus::kernels::{Buffer, BufferId, Command, Control, Engine, EngineError, EngineInfo, EngineKind, Recording};
 use gradus::value::Time;
 use gradus_cpu::nn::conv::Shape;
@@ -26,7 +26,7 @@ use Does::{Lose, Rate, Refuse, Wrong};
 /// An engine that computes nothing: each kernel takes its time, and each run half a millisecond more.
 struct Paper {
     info: EngineInfo,
-    does: [Does; 4],
+    does: [Does; CONV.len()],
     /// Workgroups that have all units busy.
     filling: f64,
     now: Cell<f64>,
@@ -34,13 +34,18 @@ struct Paper {
 }
 
 impl Paper {
-    fn new(does: [Does; 4], filling: f64) -> Self {
+    /// An engine without halves.
+    fn new([a, b, c, d]: [Does; FLOATS], filling: f64) -> Self {
+        Self::with("packed-f16", [a, b, c, d, Lose, Lose], filling)
+    }
+
+    fn with(tier: &str, does: [Does; CONV.len()], filling: f64) -> Self {
         let text = String::new;
         let info = EngineInfo {
             kind: EngineKind::Gpu,
             name: text(),
             software: false,
-            tier: text(),
+            tier: tier.to_owned(),
             largest_buffer: 1 << 30,
             note: text(),
         };
@@ -152,6 +157,33 @@ fn a_variant_is_chosen_where_it_wins() {
 }
 
 #[test]
+fn halves_are_chosen_where_they_save_a_tenth_more() {
+    let check = |what: &str, does: [f64; CONV.len()], expected: [usize; 5]| {
+        let engine = Paper::with("shader-f16", does.map(|rate| Rate(rate * 1e12)), 128.0);
+        let choices = engine.tuned().unwrap();
+        assert_eq!(shapes().map(|shape| choices.variant(&shape)), expected, "{what}: {choices:?}");
+        assert_eq!(choices.halves(), expected.iter().any(|&variant| variant >= FLOATS), "{what}");
+        assert!(choices.tiles(), "{what}");
+        assert!(engine.now.get() < 1.5, "{what} took {} s", engine.now.get());
+        println!("{{\"engine\":\"{what}\",\"tuning_s\":{:.2}}}", engine.now.get());
+    };
+    check("a third faster", [0.3, 1.0, 0.7, 0.5, 1.3, 0.95], [4, 4, 5, 3, 0]);
+    check("a twentieth faster", [0.3, 1.0, 0.7, 0.5, 1.05, 0.73], [1, 1, 2, 3, 0]);
+    check("slower", [0.3, 1.0, 0.7, 0.5, 0.8, 0.6], [1, 1, 2, 3, 0]);
+    // The same engine without them: to time one would lose it.
+    let [a, b, c, d, ..] = [0.3, 1.0, 0.7, 0.5].map(|rate: f64| Rate(rate * 1e12));
+    let without = Paper::new([a, b, c, d], 128.0).tuned().unwrap();
+    assert!(!without.halves(), "{without:?}");
+    // A wrong number in halves is no reason to do without tiles.
+    let does = [0.3, 1.0, 0.7, 0.5].map(|rate: f64| Rate(rate * 1e12));
+    let wrong = Paper::with("shader-f16", [does[0], does[1], does[2], does[3], Wrong(2e12), Refuse], 8.0);
+    assert_eq!(shapes().map(|shape| wrong.tuned().unwrap().variant(&shape)), [1, 1, 1, 1, 0]);
+    // Nor is it where halves are refused.
+    let refused = Paper::with("shader-f16", [does[0], does[1], does[2], does[3], Refuse, Refuse], 8.0);
+    assert_eq!(shapes().map(|shape| refused.tuned().unwrap().variant(&shape)), [1, 1, 1, 1, 0]);
+}
+
+#[test]
 fn a_lost_engine_is_told() {
     let engine = Paper::new([Rate(1e12), Rate(1e12), Rate(1e12), Lose], 1.0);
     assert_eq!(engine.tuned(), Err(EngineError::Lost("gone".into())));
@@ -163,9 +195,13 @@ fn choices_are_remembered_as_texts_of_this_build() {
         let choices = TileChoices::all(variant);
         assert_eq!(TileChoices::parse(&choices.text()), Some(choices));
         assert_eq!(shapes().map(|shape| choices.variant(&shape)), [variant; 5]);
+        assert_eq!(choices.halves(), variant >= FLOATS);
+        let in_floats = TileChoices::all([0, 1, 2, 3, 1, 2][variant]);
+        assert_eq!(choices.in_floats(), in_floats);
+        assert!(!in_floats.halves());
     }
     let number: u64 = TileChoices::default().text().parse().unwrap();
-    for other in [String::new(), "many".into(), "0".into(), (number + 1024).to_string(), format!("-{number}")] {
+    for other in [String::new(), "many".into(), "0".into(), (number + (1 << 15)).to_string(), format!("-{number}")] {
         assert_eq!(TileChoices::parse(&other), None, "{other:?}");
     }
 }

@@ -123,3 +123,8 @@ pub(super) fn no_number(stage: &str) -> Error {
          the checkpoint again."
     ))
 }
+
+/// Whether an error is one that [`no_number`] gives.
+pub(super) fn is_no_number(error: &Error) -> bool {
+    STAGES.iter().any(|stage| *error == no_number(stage))
+}

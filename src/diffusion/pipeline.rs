@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::checkpoint::Checkpoint;
 use super::lora::Merge;
 use super::noise::Generator;
-use super::picturing::{Frame, Latent};
+use super::picturing::{Frame, Latent, is_no_number};
 use super::plan::Plan;
 use super::preview;
 use super::request::{MOST_SIDE, Request, Start};
@@ -204,12 +204,19 @@ impl Pipeline {
     ) -> Result<Vec<Picture>, Error> {
         request.check(self.scale())?;
         let run = Run { engine, control, observer };
-        match self.make(request, run).await {
-            Err(error) if error.kind() == ErrorKind::OutOfMemory && !self.by_stage.get() => {
-                self.go_by_stage(observer);
-                self.make(request, run).await
+        loop {
+            match self.make(request, run).await {
+                Err(error) if error.kind() == ErrorKind::OutOfMemory && !self.by_stage.get() => {
+                    self.go_by_stage(observer);
+                }
+                // Some networks go beyond the largest half. No plan in halves is left: `make` took those that there were.
+                Err(error) if is_no_number(&error) && engine.choices().halves() => {
+                    engine.choose(engine.choices().in_floats());
+                    let words = "The model's numbers are too large for halves; the picture is made again in floats.";
+                    observer.note(NoteLevel::Info, words.to_owned());
+                }
+                made => return made,
             }
-            made => made,
         }
     }
 

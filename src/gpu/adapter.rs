@@ -21,6 +21,8 @@ impl std::error::Error for NoGpu {}
 /// An adapter that was found; no device is open yet.
 pub struct Probe {
     adapter: wgpu::Adapter,
+    /// What is asked of the device.
+    features: wgpu::Features,
     info: EngineInfo,
 }
 
@@ -48,21 +50,17 @@ pub async fn probe() -> Result<Probe, NoGpu> {
     let lower = name.to_ascii_lowercase();
     let software = found.device_type == wgpu::DeviceType::Cpu || SOFTWARE.iter().any(|known| lower.contains(known));
     let limits = adapter.limits();
-    let tier = tier(adapter.features(), &limits).to_owned();
+    let features = adapter.features() & wgpu::Features::SHADER_F16;
+    let tier = tier(features);
     let largest_buffer = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
     let info = EngineInfo { kind: EngineKind::Gpu, name, software, tier, largest_buffer, note: String::new() };
-    Ok(Probe { adapter, info })
+    Ok(Probe { adapter, features, info })
 }
 
-/// One ordered tier instead of many features: each includes those before it.
-fn tier(features: wgpu::Features, limits: &wgpu::Limits) -> &'static str {
-    // Packed halves are read as u32 and unpacked, which needs no feature, only room for the larger buffers.
-    let large_buffers = limits.max_storage_buffer_binding_size >= 256 << 20;
-    match (large_buffers, features.contains(wgpu::Features::SHADER_F16)) {
-        (true, true) => "shader-f16",
-        (true, false) => "packed-f16",
-        (false, _) => "f32",
-    }
+/// One ordered tier instead of many features: each includes those before it. Packed halves are read as u32 and unpacked,
+/// which needs no feature.
+fn tier(features: wgpu::Features) -> String {
+    if features.contains(wgpu::Features::SHADER_F16) { EngineInfo::HALVES } else { "packed-f16" }.to_owned()
 }
 
 impl Probe {
@@ -72,6 +70,14 @@ impl Probe {
         &self.info
     }
 
+    /// The same adapter without halves in its shaders: all is computed in floats, whatever is faster.
+    #[must_use]
+    pub fn in_floats(mut self) -> Self {
+        self.features = wgpu::Features::empty();
+        self.info.tier = tier(self.features);
+        self
+    }
+
     /// Opens a device with all that the adapter allows.
     ///
     /// # Errors
@@ -79,7 +85,7 @@ impl Probe {
     pub async fn open(self) -> Result<GpuEngine, EngineError> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gradus"),
-            required_features: self.adapter.features() & wgpu::Features::SHADER_F16,
+            required_features: self.features,
             required_limits: self.adapter.limits(),
             ..Default::default()
         };

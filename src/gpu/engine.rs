@@ -344,7 +344,8 @@ impl Engine for GpuEngine {
     }
 
     fn choose(&self, choices: TileChoices) {
-        self.choices.set(choices);
+        // What was remembered may be of a browser that allowed more.
+        self.choices.set(if self.info.halves() { choices } else { choices.in_floats() });
     }
 
     fn is_ready(&self, kernel: &'static Kernel) -> bool {

@@ -86,6 +86,12 @@ impl Kernel {
         self
     }
 
+    /// Whether the shader computes with halves, so that only an engine of the tier "shader-f16" can run it.
+    #[must_use]
+    pub fn needs_halves(&self) -> bool {
+        self.sources.first().is_some_and(|first| first.starts_with("enable f16"))
+    }
+
     /// The whole shader: `span.wgsl`, then the sources. A first source that is a directive stands before both.
     #[must_use]
     pub fn wgsl(&self) -> String {

@@ -32,7 +32,7 @@ impl Engines for BrowserEngines {
             let note = match choose(choice).await {
                 Ok(probe) => match probe.open().await {
                     Ok(engine) => return Ok(Rc::new(engine) as Rc<dyn Engine>),
-                    Err(error) if choice == EngineChoice::Gpu => return Err(error.into()),
+                    Err(error) if choice != EngineChoice::Auto => return Err(error.into()),
                     Err(error) => {
                         format!("The GPU could not be opened, so pictures are computed on the processor: {error}")
                     }
@@ -67,5 +67,5 @@ async fn choose(choice: EngineChoice) -> Result<gpu::Probe, String> {
             probe.info().name
         ));
     }
-    Ok(probe)
+    Ok(if choice == EngineChoice::Floats { probe.in_floats() } else { probe })
 }

@@ -23,6 +23,7 @@ pub(super) fn open(blocks: Blocks) {
     let engine = match browser::query("engine").as_deref() {
         Some("gpu") => EngineChoice::Gpu,
         Some("cpu") => EngineChoice::Cpu,
+        Some("gpu-f32") => EngineChoice::Floats,
         _ => EngineChoice::Auto,
     };
     #[cfg(feature = "storage")]

@@ -18,10 +18,23 @@ pub struct EngineInfo {
     pub name: String,
     /// Whether a GPU adapter is a software one.
     pub software: bool,
-    /// The capability tier: "f32", "packed-f16", "shader-f16"; "relaxed-simd", "simd128" or "scalar" on the CPU.
+    /// The capability tier: "packed-f16" (weights may be halves, numbers are computed as floats) or "shader-f16" (they may
+    /// be computed as halves, too); "relaxed-simd", "simd128" or "scalar"
+    /// on the CPU.
     pub tier: String,
     /// Bytes that one buffer can have.
     pub largest_buffer: u64,
     /// Why the CPU engine stands in, in one line for the visitor; empty where the GPU computes.
     pub note: String,
+}
+
+impl EngineInfo {
+    /// The tier of an engine whose shaders may compute with halves.
+    pub(crate) const HALVES: &str = "shader-f16";
+
+    /// Whether its shaders may compute with halves.
+    #[must_use]
+    pub fn halves(&self) -> bool {
+        self.tier == Self::HALVES
+    }
 }

@@ -132,11 +132,13 @@ impl<'a> Golden<'a> {
     fn judge(&self, worst: &mut Outcome, part: &str, got: &[f32], expected: &[f32], pipeline: bool) {
         let (low, high) = expected.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
         let range = f64::from(high - low).max(0.0);
-        let one = match self.engine.info().kind {
-            EngineKind::Cpu => 1e-5,
-            EngineKind::Gpu => 5e-5,
+        // The second is a pipeline's, of the range.
+        let (one, whole) = match self.engine.info().kind {
+            EngineKind::Cpu => (1e-5, 1e-4),
+            EngineKind::Gpu if self.engine.choices().halves() => (5e-3, 2e-2),
+            EngineKind::Gpu => (5e-5, 1e-4),
         };
-        let limit = if pipeline { 1e-4 * range } else { one * (range / 4.0).max(1.0) };
+        let limit = if pipeline { whole * range } else { one * (range / 4.0).max(1.0) };
         let far = |(a, b): (&f32, &f32)| {
             let off = f64::from((a - b).abs());
             if off.is_nan() { f64::INFINITY } else { off }

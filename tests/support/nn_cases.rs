@@ -28,7 +28,8 @@ pub fn all() -> Vec<Case> {
     cases
 }
 
-fn convolutions() -> Vec<Case> {
+/// Products: the shape, how the weights are stored, and the buffers.
+pub fn products() -> Vec<(Shape, Stored, Vec<Vec<u32>>)> {
     let linear = Shape { stride: 1, kernel: [1, 1], rows: 70, source: [70, 1], result: [70, 1], ..Shape::default() };
     let square = Shape { stride: 1, kernel: [3, 3], padding: [1, 1], ..Shape::default() };
     let stored = |halves| if halves { Stored::Halves } else { Stored::Floats };
@@ -91,7 +92,7 @@ fn convolutions() -> Vec<Case> {
     shapes.push((Shape { panels: 5, width: 40, channels: [96, 0], activation: 1, ..linear }, Stored::Blocks));
     let small = Shape { rows: 35, panels: 3, width: 20, source: [5, 7], result: [5, 7], ..square };
     shapes.push((Shape { channels: [8, 24], add_rows: 1, ..small }, Stored::Blocks));
-    let rows = |(shape, stored): (Shape, Stored)| {
+    let with_buffers = |(shape, stored): (Shape, Stored)| {
         let pictures = shape.rows / (shape.result[0] * shape.result[1]);
         let sides = shape.source.map(|side| (side + shape.upsample) >> shape.upsample);
         let pixels = pictures * sides[0] * sides[1];
@@ -110,9 +111,17 @@ fn convolutions() -> Vec<Case> {
             numbers(4, shape.rows.checked_div(shape.add_rows).unwrap_or(0) * shape.width),
             numbers(5, shape.rows * shape.width),
         ];
+        let buffers = buffers.into_iter().map(|words| if words.is_empty() { vec![0; 4] } else { words }).collect();
+        (shape, stored, buffers)
+    };
+    shapes.into_iter().map(with_buffers).collect()
+}
+
+fn convolutions() -> Vec<Case> {
+    let variants = |(shape, stored, buffers): (Shape, Stored, Vec<Vec<u32>>)| {
         (0..nn::CONV.len()).map(move |variant| case(&nn::conv(&shape, stored, variant), buffers.clone()))
     };
-    shapes.into_iter().flat_map(rows).collect()
+    products().into_iter().flat_map(variants).collect()
 }
 
 /// Weights in blocks, some with scales so small that they are rounded as the smallest halves are.

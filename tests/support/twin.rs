@@ -12,6 +12,19 @@ pub struct Case {
     pub stray: f32,
 }
 
+/// Compares all cases that the engine can run; how many it cannot is printed.
+pub async fn compare_all(cases: Vec<Case>, engine: &dyn Engine, control: &dyn Control) {
+    let mut left_out = 0;
+    for case in cases {
+        if case.kernel.needs_halves() && !engine.info().halves() {
+            left_out += 1;
+        } else {
+            compare(&case, engine, control).await;
+        }
+    }
+    println!("{{\"adapter\":{:?},\"cases_left_out_for_want_of_halves\":{left_out}}}", engine.info().name);
+}
+
 /// Runs the case on both and compares every buffer.
 pub async fn compare(case: &Case, engine: &dyn Engine, control: &dyn Control) {
     let mut expected = case.buffers.clone();

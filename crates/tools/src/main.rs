@@ -12,16 +12,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 gradus-tools golden DIR [--engine cpu|gpu|all] [--variant N|timed]
     Runs every golden folder under DIR and prints a line of JSON for each case. A variant is one of the GPU's products,
-    0 to 3, used everywhere, or each where it is the fastest.
+    0 to 3, and 4 and 5 in halves where the GPU computes with them, used everywhere, or each where it is the fastest.
 
 gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--steps K] [--guidance G]
     [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu] [--variant N|timed]
     [--lora FILE:WEIGHT ..] [--weights 8bit] -o FILE.png
     Makes a picture with a checkpoint in diffusers' layout; with 8-bit weights in half of the memory.
-
-gradus-tools bench [--only turbo,tiny,kl,sd15] [--most GFLOP]
-    Measures the GPU and the kernels and networks of Stable Diffusion on it: a line of JSON for each figure. Work of more
-    than so many GFLOP is left out, for slow adapters.
 
 gradus-tools bench [--only turbo,tiny,kl,sd15] [--most GFLOP]
     Measures the GPU and the kernels and networks of Stable Diffusion on it: a line of JSON for each figure. Work of more

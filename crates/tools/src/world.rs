@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use futures_util::future::LocalBoxFuture;
 use gradus::gpu;
-use gradus::kernels::nn::{CONV, TileChoices, tune};
+use gradus::kernels::nn::{TileChoices, tune, variants};
 use gradus::kernels::{Control, Engine, cpu::CpuEngine};
 use gradus::ports::{Files, Observer};
 use gradus::value::{Error, NoteLevel, Picture, Progress, Time};
@@ -87,8 +87,11 @@ pub fn gpu(variant: Option<&str>) -> Result<Rc<dyn Engine>, String> {
             None => TileChoices::default(),
             Some("timed") => tune(&engine, &Clock(Instant::now())).await.map_err(|error| error.to_string())?,
             Some(number) => {
-                let number = number.parse().ok().filter(|&number: &usize| number < CONV.len());
-                TileChoices::all(number.ok_or_else(|| format!("The variants are 0 to {} and timed.", CONV.len() - 1))?)
+                let known = variants(engine.info());
+                let number = number.parse().ok().filter(|number| known.contains(number));
+                TileChoices::all(
+                    number.ok_or_else(|| format!("The variants here are 0 to {} and timed.", known.end - 1))?,
+                )
             }
         };
         engine.choose(choices);

@@ -4,16 +4,21 @@ use gradus_cpu::nn::blocks;
 use gradus_cpu::nn::conv::{COLUMNS, GROUP, Packed, ROWS, Shape, conv as compute};
 
 use super::{Call, half, sizes, word};
-use crate::kernels::{Kernel, Tolerance, TwinArgs};
+use crate::kernels::{EngineInfo, Kernel, Tolerance, TwinArgs};
 
 const ACTIVATION: &str = include_str!("activation.wgsl");
 const PRODUCT: &str = include_str!("product.wgsl");
+const SINGLE: &str = include_str!("single.wgsl");
+const HALF: &str = include_str!("half.wgsl");
 
 // The processor's 3×3 sums go through Winograd's points, which round about twice as much as plain sums.
 const NEAR: Tolerance = Tolerance::Near { absolute: 6e-6, relative: 6e-6 };
 
 /// Where invocations share the inner dimension, the sum is taken in another order than the twin's.
 const REORDERED: Tolerance = Tolerance::Near { absolute: 2e-5, relative: 2e-6 };
+
+/// A half has 11 bits: of sums of some hundred products of numbers from -1 to 1.
+const IN_HALVES: Tolerance = Tolerance::Near { absolute: 1e-2, relative: 2e-3 };
 
 /// How the weights of a product are in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,31 +52,41 @@ pub struct Variant {
     tile: [usize; 3],
 }
 
-/// A kernel for each way in which weights are stored from the same sources.
+/// A kernel for each way in which weights are stored from the same sources, of which a directive comes first.
 macro_rules! kernels {
-    ($name:literal, $size:literal, $tolerance:expr, $($source:expr),+) => {
+    ($name:literal, $size:literal, $tolerance:expr, [$($directive:expr)?], $($source:expr),+) => {
         [
-            Kernel::new($name, &["const HALVES = false; const EIGHT_BIT = false;", $($source),+])
+            Kernel::new($name, &[$($directive,)? "const HALVES = false; const EIGHT_BIT = false;", $($source),+])
                 .workgroup($size)
                 .twin(twin, $tolerance),
-            Kernel::new(concat!($name, "-halves"), &["const HALVES = true; const EIGHT_BIT = false;", $($source),+])
-                .workgroup($size)
-                .twin(halves_twin, $tolerance),
-            Kernel::new(concat!($name, "-blocks"), &["const HALVES = false; const EIGHT_BIT = true;", $($source),+])
-                .workgroup($size)
-                .twin(blocks_twin, $tolerance),
+            Kernel::new(
+                concat!($name, "-halves"),
+                &[$($directive,)? "const HALVES = true; const EIGHT_BIT = false;", $($source),+],
+            )
+            .workgroup($size)
+            .twin(halves_twin, $tolerance),
+            Kernel::new(
+                concat!($name, "-blocks"),
+                &[$($directive,)? "const HALVES = false; const EIGHT_BIT = true;", $($source),+],
+            )
+            .workgroup($size)
+            .twin(blocks_twin, $tolerance),
         ]
     };
 }
 
-/// A variant whose workgroups compute tiles.
+/// A variant whose workgroups compute tiles, in floats or, behind a directive, in halves.
 macro_rules! tile {
-    ($name:literal, $tolerance:expr, rows $rows:literal, panels $panels:literal, depth $depth:literal, size $size:literal) => {
+    (
+        $name:literal, $tolerance:expr, $numbers:expr, [$($directive:expr)?],
+        rows $rows:literal, panels $panels:literal, depth $depth:literal, size $size:literal
+    ) => {
         Variant {
             kernels: kernels!(
                 $name,
                 $size,
                 $tolerance,
+                [$($directive)?],
                 concat!(
                     "const ROWS = ",
                     $rows,
@@ -85,6 +100,7 @@ macro_rules! tile {
                 ),
                 ACTIVATION,
                 PRODUCT,
+                $numbers,
                 include_str!("tile.wgsl")
             ),
             tile: [$rows, $panels, $size],
@@ -97,16 +113,30 @@ macro_rules! tile {
 /// The tiles are those that together came nearest to the fastest of eighteen for each shape of SD-Turbo on an NVIDIA H200
 /// (docs/speed.md); each invocation has 4 × 8 sums. Behind them: floating-point operations for each byte that comes from
 /// outside of a workgroup (f32 weights, then halves), and workgroup memory.
-pub static CONV: [Variant; 4] = [
+pub static CONV: [Variant; 6] = [
     // 1.3 and 1.6 operations a byte, as far as no cache helps; no workgroup memory.
-    Variant { kernels: kernels!("conv", 64, NEAR, ACTIVATION, PRODUCT, include_str!("conv.wgsl")), tile: [0; 3] },
+    Variant { kernels: kernels!("conv", 64, NEAR, [], ACTIVATION, PRODUCT, include_str!("conv.wgsl")), tile: [0; 3] },
     // 16 and 21 operations a byte, 8.6 KB.
-    tile!("conv-64x64", NEAR, rows 64, panels 8, depth 4, size 128),
+    tile!("conv-64x64", NEAR, SINGLE, [], rows 64, panels 8, depth 4, size 128),
     // 8 and 11 operations a byte, 9.0 KB; four invocations for each 4 × 8 sums.
-    tile!("conv-32x32", REORDERED, rows 32, panels 4, depth 8, size 128),
+    tile!("conv-32x32", REORDERED, SINGLE, [], rows 32, panels 4, depth 8, size 128),
     // 5 and 8 operations a byte, 14.3 KB; sixteen invocations for each 4 × 8 sums.
-    tile!("conv-16x32", REORDERED, rows 16, panels 4, depth 16, size 256),
+    tile!("conv-16x32", REORDERED, SINGLE, [], rows 16, panels 4, depth 16, size 256),
+    // The first two of these tiles with halves in workgroup memory: 4.3 KB, and with the sums at the end 8.7 KB.
+    tile!("conv-64x64-f16", IN_HALVES, HALF, ["enable f16;"], rows 64, panels 8, depth 4, size 128),
+    tile!("conv-32x32-f16", IN_HALVES, HALF, ["enable f16;"], rows 32, panels 4, depth 8, size 128),
 ];
+
+/// The variants before this one compute in floats. It and those behind it are the tiles from number 1 on in halves: what is
+/// multiplied is rounded to them, their sums are floats. Their shaders need an engine that [has
+/// halves](EngineInfo::halves). A number of the source beyond 65504 becomes infinite there.
+pub const FLOATS: usize = 4;
+
+/// The variants that an engine can run.
+#[must_use]
+pub fn variants(engine: &EngineInfo) -> Range<usize> {
+    0..if engine.halves() { CONV.len() } else { FLOATS }
+}
 
 /// The result of a product or a convolution with bias, an added tensor and an activation, by a variant of [`CONV`].
 ///

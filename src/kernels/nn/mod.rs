@@ -10,7 +10,7 @@ mod pointwise;
 mod tune;
 
 pub use attention::{ATTENTION, WIDEST_HEAD, attention};
-pub use conv::{CONV, Stored, Variant, conv};
+pub use conv::{CONV, FLOATS, Stored, Variant, conv, variants};
 pub use gradus_cpu::nn::half;
 pub use norm::{GROUP_NORM, LAYER_NORM, group_norm, layer_norm};
 pub use pointwise::{BLEND, COMBINE, FINITE, PIXELS, SQUASH, blend, combine, finite, pixels, squash};

@@ -1,6 +1,7 @@
 // The product for GPUs: a workgroup brings a tile of gathered rows and a tile of panels into its own memory, step by step
 // through the inner dimension, and each invocation reads both tiles for its 4 rows × one panel. ROWS, PANELS and DEPTH
-// (vectors of the inner dimension) of a tile and SIZE, its invocations, come from the wrapper.
+// (vectors of the inner dimension) of a tile and SIZE, its invocations, come from the wrapper; what `real` is, from
+// single.wgsl or half.wgsl.
 const DOWN = ROWS / 4u;
 // Where invocations are left, they share the inner dimension, and their sums are added at the end.
 const BLOCKS = DOWN * PANELS;
@@ -14,8 +15,8 @@ const TWICE = ROWS * DEPTH > SIZE;
 const ROW_PART = SHARE * 4u + 1u;
 const STEP_PART = SHARE * 8u + 1u;
 const HIGH = SHARE * 4u;
-var<workgroup> rows: array<array<vec4<f32>, ROW_PART>, SLICES * DOWN>;
-var<workgroup> steps: array<array<vec4<f32>, STEP_PART>, SLICES * PANELS>;
+var<workgroup> rows: array<array<vec4<real>, ROW_PART>, SLICES * DOWN>;
+var<workgroup> steps: array<array<vec4<real>, STEP_PART>, SLICES * PANELS>;
 
 fn place_of(row: u32, tap: u32) -> u32 {
     return select(NOWHERE, source_row(row, tap), row < params.rows);
@@ -31,7 +32,7 @@ fn bring_row(row: u32, v: u32, place: u32, second: bool, c: u32) {
     } else {
         x = from_first(source, c + v);
     }
-    rows[v / SHARE * DOWN + row % DOWN][v % SHARE * 4u + row / DOWN] = x;
+    rows[v / SHARE * DOWN + row % DOWN][v % SHARE * 4u + row / DOWN] = vec4<real>(x);
 }
 
 // One vector of the inner dimension.
@@ -39,23 +40,19 @@ fn part(sums: Block, r: u32, s: u32, v: u32) -> Block {
     let at = v * 4u;
     return multiply(
         sums,
-        rows[r][v * 4u],
-        rows[r][v * 4u + 1u],
-        rows[r][v * 4u + 2u],
-        rows[r][v * 4u + 3u],
-        Eight(steps[s][at], steps[s][HIGH + at]),
-        Eight(steps[s][at + 1u], steps[s][HIGH + at + 1u]),
-        Eight(steps[s][at + 2u], steps[s][HIGH + at + 2u]),
-        Eight(steps[s][at + 3u], steps[s][HIGH + at + 3u]),
+        vec4<f32>(rows[r][at]),
+        vec4<f32>(rows[r][at + 1u]),
+        vec4<f32>(rows[r][at + 2u]),
+        vec4<f32>(rows[r][at + 3u]),
+        step_of(s, at),
+        step_of(s, at + 1u),
+        step_of(s, at + 2u),
+        step_of(s, at + 3u),
     );
 }
 
-fn put(at: u32, x: vec4<f32>) {
-    steps[at / STEP_PART][at % STEP_PART] = x;
-}
-
-fn got(at: u32) -> vec4<f32> {
-    return steps[at / STEP_PART][at % STEP_PART];
+fn step_of(s: u32, at: u32) -> Eight {
+    return Eight(vec4<f32>(steps[s][at]), vec4<f32>(steps[s][HIGH + at]));
 }
 
 // The upper half of the slices to the lower one, until there is one.
@@ -139,8 +136,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
                     bring_row(far, v, far_place, second, c);
                 }
                 let w = eight(from_step + c * 4u);
-                steps[to][to_step] = w.low;
-                steps[to][HIGH + to_step] = w.high;
+                steps[to][to_step] = vec4<real>(w.low);
+                steps[to][HIGH + to_step] = vec4<real>(w.high);
                 workgroupBarrier();
                 let r = slice * DOWN + down;
                 let s = slice * PANELS + column;

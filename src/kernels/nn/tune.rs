@@ -5,7 +5,7 @@ use std::time::Duration;
 use gradus_cpu::hash;
 use gradus_cpu::nn::conv::Shape;
 
-use super::conv::{CONV, Stored, conv};
+use super::conv::{CONV, FLOATS, Stored, conv, variants};
 use crate::kernels::{Buffer, Control, Engine, EngineError, Recording};
 
 /// The variant of [`CONV`] for each class of shapes. By default it is everywhere the one without a barrier.
@@ -35,8 +35,13 @@ const HALF_EMPTY: usize = 64;
 /// A result of so few panels is narrower than half of any tile.
 const FEWEST_PANELS: usize = 2;
 
-/// A variant is chosen when it takes less than this share of the time of the one without a barrier.
+/// Tiles are chosen when they take less than this share of the time of the variant without a barrier, and halves when they
+/// take less than this share of the time of the best in floats.
 const WINS: f64 = 0.9;
+
+/// How far sums of the samples may be from those of the variant without a barrier: in floats, and in halves, where each of
+/// up to 4608 products is up to 2^-16 off.
+const NEAR: [f32; 2] = [1e-3, 0.1];
 
 /// What is measured takes so long: browsers' clocks stand still for up to a millisecond.
 const TELLING: Duration = Duration::from_millis(16);
@@ -75,22 +80,35 @@ impl TileChoices {
         self.0[PRODUCT] > 0
     }
 
+    /// Whether anything is computed in halves.
+    #[must_use]
+    pub fn halves(&self) -> bool {
+        self.0.iter().any(|&variant| usize::from(variant) >= FLOATS)
+    }
+
+    /// The same with each tile in floats.
+    #[must_use]
+    pub fn in_floats(&self) -> Self {
+        let below = |variant: u8| if usize::from(variant) < FLOATS { variant } else { variant - FLOATS as u8 + 1 };
+        Self(self.0.map(below))
+    }
+
     /// As a text to be remembered.
     #[must_use]
     pub fn text(&self) -> String {
-        self.0.iter().fold(build(), |all, &variant| all << 2 | u64::from(variant)).to_string()
+        self.0.iter().fold(build(), |all, &variant| all << 3 | u64::from(variant)).to_string()
     }
 
     /// Reads a text of the same build.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let all: u64 = text.parse().ok()?;
-        (all >> (CLASSES * 2) == build()).then(|| Self([8, 6, 4, 2, 0].map(|shift| (all >> shift & 3) as u8)))
+        (all >> (CLASSES * 3) == build()).then(|| Self([12, 9, 6, 3, 0].map(|shift| (all >> shift & 7) as u8)))
     }
 }
 
-// Two bits are a variant.
-const _: () = assert!(CONV.len() == 4);
+// Three bits are a variant.
+const _: () = assert!(CONV.len() <= 8);
 
 /// Tells builds apart whose shaders differ.
 fn build() -> u64 {
@@ -136,23 +154,33 @@ pub async fn tune(engine: &dyn Engine, control: &dyn Control) -> Result<TileChoi
         let mut filling = Recording::new();
         let sample = Sample { shape, buffers: buffers(shape, engine, &mut filling)?, engine, control };
         engine.run(&filling, control).await?;
+        let mut times = [f64::INFINITY; CONV.len()];
         let mut shortest = f64::INFINITY;
         // The one without a barrier comes last, as it is seldom the fastest: then it is soon done with.
-        for variant in (0..CONV.len()).rev() {
-            let took = sample.time(variant, shortest * 2.0).await?;
-            if took < if variant == 0 { shortest / WINS } else { shortest } {
-                (best, shortest) = (variant, took);
+        for variant in variants(engine.info()).rev() {
+            times[variant] = sample.time(variant, shortest * 2.0).await?;
+            shortest = shortest.min(times[variant]);
+        }
+        best = 0;
+        for rivals in [1..FLOATS, FLOATS..CONV.len()] {
+            let mut rival = rivals.start;
+            for variant in rivals {
+                rival = if times[variant] < times[rival] { variant } else { rival };
             }
-        }
-        // Its results are those of the one without a barrier, as far as rounding goes.
-        let mut results = [Vec::new(), Vec::new()];
-        for (result, variant) in results.iter_mut().zip([0, best]) {
-            sample.run(variant, 1).await?;
-            *result = engine.read(&sample.buffers[4]).await?;
-        }
-        let near = |(&one, &other): (&u32, &u32)| (f32::from_bits(one) - f32::from_bits(other)).abs() < 1e-3;
-        if !results[0].iter().zip(&results[1]).all(near) {
-            best = 0;
+            if times[rival] >= WINS * times[best] {
+                continue;
+            }
+            // Its results must be those of the one without a barrier, as far as rounding goes.
+            let mut results = [Vec::new(), Vec::new()];
+            for (result, variant) in results.iter_mut().zip([0, rival]) {
+                sample.run(variant, 1).await?;
+                *result = engine.read(&sample.buffers[4]).await?;
+            }
+            let most = NEAR[usize::from(rival >= FLOATS)];
+            let near = |(&one, &other): (&u32, &u32)| (f32::from_bits(one) - f32::from_bits(other)).abs() < most;
+            if results[0].iter().zip(&results[1]).all(near) {
+                best = rival;
+            }
         }
         *choice = best as u8;
     }

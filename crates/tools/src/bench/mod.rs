@@ -6,7 +6,7 @@ mod peaks;
 use std::rc::Rc;
 use std::time::Instant;
 
-use gradus::kernels::nn::{CONV, TileChoices, tune};
+use gradus::kernels::nn::{TileChoices, tune, variants};
 use gradus::kernels::{Buffer, Dispatch, Engine, Kernel, Recording};
 
 use crate::golden::quoted;
@@ -57,7 +57,7 @@ pub fn run(rest: &[&str]) -> Result<(), String> {
         eprintln!("This adapter is a processor, which would take hours; --most 0.1 measures the small dispatches.");
         return Ok(());
     }
-    let half = info.tier == "shader-f16";
+    let half = info.halves();
     let mut bench = Bench { engine, control: Clock(Instant::now()), most, peak: 0.0 };
     let only = value("--only");
     pollster::block_on(async {
@@ -120,7 +120,8 @@ impl Bench {
 
     /// The choices to compare: each variant with tiles everywhere, and each where it is the fastest.
     async fn choices(&self) -> Result<Vec<(String, TileChoices)>, String> {
-        let mut all: Vec<_> = (1..CONV.len()).map(|variant| (variant.to_string(), TileChoices::all(variant))).collect();
+        let tiles = variants(self.engine.info()).skip(1);
+        let mut all: Vec<_> = tiles.map(|variant| (variant.to_string(), TileChoices::all(variant))).collect();
         let timed = tune(&*self.engine, &self.control).await.map_err(|error| error.to_string())?;
         all.push(("timed".to_owned(), timed));
         Ok(all)

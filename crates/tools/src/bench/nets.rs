@@ -9,7 +9,7 @@ use gradus::diffusion::graph::{Bind, Graph, Step, Work};
 use gradus::diffusion::plan::Plan;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::{Spec, Weight};
-use gradus::kernels::nn::{self, CONV, Call, Stored};
+use gradus::kernels::nn::{self, Call, Stored};
 use gradus::kernels::{Buffer, Dispatch};
 use gradus::value::Error;
 
@@ -114,7 +114,8 @@ impl Bench {
                     shape.panels * 8,
                     if shape.upsample > 0 { " up" } else { "" }
                 );
-                (what, (0..CONV.len()).map(|variant| nn::conv(shape, Stored::Halves, variant)).collect())
+                let variants = nn::variants(self.engine.info());
+                (what, variants.map(|variant| nn::conv(shape, Stored::Halves, variant)).collect())
             }
             Work::Attention(shape) => {
                 let what = format!("{}x{} heads x{} keys {}", shape.queries, shape.heads, shape.size, shape.keys);
