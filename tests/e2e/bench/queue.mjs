@@ -43,19 +43,22 @@ for (const [name, query] of [["stored", ""], ["unstored", "?storage=off"]]) {
     await page.close();
   }
   const page = await app.open(query);
-  const rate = await page.page.evaluate(async () => {
-    const count = 20_000;
+  const accepted = (count) => page.page.evaluate(async (count) => {
     const began = performance.now();
     const runs = Array.from({ length: count }, () => window.gradus.submit("stubborn"));
     await Promise.all(runs.map((run) => run.accepted));
-    const accepted = performance.now() - began;
-    const again = performance.now();
+    return count / (performance.now() - began) * 1000;
+  }, count);
+  // The browser compiles a page's code better once it has run for a while.
+  say(`${name}_jobs_accepted_by_a_page_just_opened`, await accepted(10_000), "1/s");
+  say(`${name}_jobs_accepted`, await accepted(20_000), "1/s");
+  const done = await page.page.evaluate(async () => {
+    const began = performance.now();
     const jobs = Array.from({ length: 2_000 }, () => window.gradus.submit("noop"));
     await Promise.all(jobs.map((run) => run.done));
-    return { accepted: count / accepted * 1000, done: 2_000 / (performance.now() - again) * 1000 };
+    return 2_000 / (performance.now() - began) * 1000;
   });
-  say(`${name}_jobs_accepted`, rate.accepted, "1/s");
-  say(`${name}_jobs_done_20000_waiting`, rate.done, "1/s");
+  say(`${name}_jobs_done_30000_waiting`, done, "1/s");
   await page.close();
 }
 {
