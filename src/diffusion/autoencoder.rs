@@ -72,6 +72,18 @@ impl Autoencoder {
         }
     }
 
+    /// The decoder without its last doubling, and its channels, where nothing but two convolutions stands behind that: the last
+    /// weight is both of them, see `small`.
+    ///
+    /// # Errors
+    /// When it cannot be of this size.
+    pub(super) fn small_decoder(&self, pictures: usize, size: [usize; 2]) -> Result<Option<(Graph, usize)>, Error> {
+        match &self.kind {
+            Kind::Tiny(tiny) => tiny.small_decoder(pictures, size),
+            Kind::Kl(_) => Ok(None),
+        }
+    }
+
     /// The network from pictures to latents (or, for `AutoencoderKL`, to their means and log variances); its input is
     /// (picture of 0..1 − \[1\]) / \[0\] of [`Autoencoder::range`].
     ///

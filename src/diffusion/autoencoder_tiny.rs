@@ -91,18 +91,22 @@ impl Tiny {
     /// # Errors
     /// When it cannot be of this size.
     pub fn decoder(&self, pictures: usize, size: [usize; 2]) -> Result<Graph, Error> {
+        self.levels(self.decoder.len(), pictures, size)
+    }
+
+    /// The decoder's first levels, and the convolution to a picture.
+    fn levels(&self, levels: usize, pictures: usize, size: [usize; 2]) -> Result<Graph, Error> {
         let mut g = Graph::default();
         let latent = g.input(pictures, size, self.latent);
         let squashed = g.squash(latent, self.limit);
         let mut layers = Layers { g: &mut g, path: "decoder.layers.", next: 0 };
         let mut h = layers.conv(squashed, |how| how.activation = Activation::Relu, self.channels);
         layers.next += 1;
-        let last = self.decoder.len() - 1;
-        for (level, &blocks) in self.decoder.iter().enumerate() {
+        for (level, &blocks) in self.decoder.iter().enumerate().take(levels) {
             for _ in 0..blocks {
                 h = layers.block(h);
             }
-            if level < last {
+            if level + 1 < levels {
                 // The doubling is a layer of its own there, and part of the convolution here.
                 layers.next += 1;
                 let grow = Some([h.height * 2, h.width * 2]);
@@ -113,6 +117,16 @@ impl Tiny {
         }
         g.output(h);
         g.finish()
+    }
+
+    /// As [`super::autoencoder::Autoencoder::small_decoder`].
+    pub(super) fn small_decoder(&self, pictures: usize, size: [usize; 2]) -> Result<Option<(Graph, usize)>, Error> {
+        match self.decoder.as_slice() {
+            [before @ .., _, 0] => {
+                self.levels(before.len() + 1, pictures, size).map(|graph| Some((graph, self.channels)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// From pictures of 0..1 to latents.

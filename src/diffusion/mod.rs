@@ -35,6 +35,7 @@ pub mod sampling;
 mod scaled;
 pub mod schedule;
 mod sgm;
+mod small;
 mod stage;
 mod text;
 pub mod tokenizer;

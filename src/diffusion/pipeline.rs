@@ -15,6 +15,7 @@ use super::safetensors::Tensors;
 use super::sampling::{Sampling, Shape};
 use super::scaled;
 use super::schedule::{Kind, Sampler, Schedule};
+use super::small;
 use super::stage::Stage;
 use super::text::Encoder;
 use super::weights::{Meter, Precision, Weight, load};
@@ -76,7 +77,13 @@ pub(super) struct Ready {
     /// An encoder's, with the number of texts it is for.
     pub(super) texts: Vec<(usize, Plan)>,
     pub(super) sampling: Option<Sampling>,
-    pub(super) decoder: Option<(Shape, Plan)>,
+    decoder: Option<(Shape, Decoder)>,
+}
+
+/// The plan of a decoder, and of a small one for previews where there is such.
+struct Decoder {
+    plan: Plan,
+    small: Option<Plan>,
 }
 
 /// The engine and who follows, as all parts of a run need them.
@@ -272,13 +279,13 @@ impl Pipeline {
             drop(sampling);
             self.of.of_unet.free();
             let decoder = self.decoder(&mut ready, shape, run).await?;
-            frame.decode(latent, &decoder, of, engine, control).await?
+            frame.decode(latent, &decoder.plan, of, engine, control).await?
         } else {
             let decoder = match decoder {
                 Some(decoder) => decoder,
                 None => self.decoder(&mut ready, shape, run).await?,
             };
-            let pictures = frame.decode(Latent::Of(&sampling, None), &decoder, of, engine, control).await?;
+            let pictures = frame.decode(Latent::Of(&sampling, None), &decoder.plan, of, engine, control).await?;
             ready.sampling = Some(sampling);
             ready.decoder = Some((shape, decoder));
             pictures
@@ -333,7 +340,7 @@ impl Pipeline {
         request: &Request,
         schedule: &Schedule,
         generator: &mut Generator,
-        (frame, decoder): (&Frame, Option<&Plan>),
+        (frame, decoder): (&Frame, Option<&Decoder>),
         Run { engine, control, observer }: Run<'_>,
     ) -> Result<(), Error> {
         let total = schedule.steps.len() as u64;
@@ -348,8 +355,13 @@ impl Pipeline {
             if done < total && (decoder.is_some() || rough.is_some()) && observer.wants_preview() {
                 if let Some(decoder) = decoder {
                     let coming = Latent::Of(sampling, Some(step));
-                    let seen = frame.decode(coming, decoder, &self.of.autoencoder, engine, control).await?;
-                    seen.into_iter().take(1).for_each(|picture| observer.preview(picture));
+                    let plan = decoder.small.as_ref().unwrap_or(&decoder.plan);
+                    let seen = frame.decode(coming, plan, &self.of.autoencoder, engine, control).await?;
+                    if let Some(picture) = seen.into_iter().next() {
+                        let size = [request.height, request.width];
+                        let whole = [picture.height(), picture.width()] == size;
+                        observer.preview(if whole { picture } else { preview::enlarged(&picture, size)? });
+                    }
                 } else if let Some(weights) = rough {
                     let (node, seen) = frame.rough(sampling, step, engine, control).await?;
                     observer.preview(preview::picture(&node, &seen, weights, [request.height, request.width])?);
@@ -381,17 +393,18 @@ impl Pipeline {
     }
 
     /// The decoder for this shape: the last picture's where it fits.
-    async fn decoder(&self, ready: &mut Ready, shape: Shape, run: Run<'_>) -> Result<Plan, Error> {
-        if let Some((of, plan)) = ready.decoder.take()
+    async fn decoder(&self, ready: &mut Ready, shape: Shape, run: Run<'_>) -> Result<Decoder, Error> {
+        if let Some((of, decoder)) = ready.decoder.take()
             && (of.pictures, of.size) == (shape.pictures, shape.size)
         {
-            return Ok(plan);
+            return Ok(decoder);
         }
         let weights = self.weights(&self.of.of_decoder, run).await?;
         let graph = self.of.autoencoder.decoder(shape.pictures, shape.size)?;
         let plan = Plan::new(&graph, run.engine, &weights, false)?;
         plan.prepare(&[&nn::PIXELS], run.engine, run.control, run.observer).await?;
-        Ok(plan)
+        let small = small::plan(&self.of.autoencoder, &weights, shape, run).await?;
+        Ok(Decoder { plan, small })
     }
 
     pub(super) async fn weights(&self, stage: &Stage, run: Run<'_>) -> Result<Rc<[Weight]>, Error> {

@@ -6,7 +6,7 @@
 use super::graph::Node;
 use super::plan::channels_first;
 use super::scaled;
-use crate::value::{Error, Picture};
+use crate::value::{Error, Picture, PictureError};
 
 /// A row for each channel, then what is added: red, green, blue, from −1 to 1.
 type Weights = [[f32; 3]; 5];
@@ -50,9 +50,17 @@ pub(super) fn picture(
         }
         bytes.push(255);
     }
-    let refuse = |error: crate::value::PictureError| Error::new(error.to_string());
     let small = Picture::from_rgba(node.width as u32, node.height as u32, bytes).map_err(refuse)?;
-    let large = scaled::picture(&small, [height, width].map(|side| side as usize));
+    enlarged(&small, [height, width])
+}
+
+fn refuse(error: PictureError) -> Error {
+    Error::new(error.to_string())
+}
+
+/// A picture at this height and width.
+pub(super) fn enlarged(small: &Picture, [height, width]: [u32; 2]) -> Result<Picture, Error> {
+    let large = scaled::picture(small, [height, width].map(|side| side as usize));
     let (red, rest) = large.split_at(large.len() / 3);
     let (green, blue) = rest.split_at(red.len());
     let byte = |x: f32| (x * 255.0 + 0.5) as u8;
