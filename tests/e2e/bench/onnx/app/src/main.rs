@@ -64,6 +64,11 @@ pub struct Network {
 
 #[wasm_bindgen]
 impl Network {
+    /// From now on the processor computes by relaxed SIMD, where this browser has it.
+    pub fn hasten() -> bool {
+        gradus::browser::hasten()
+    }
+
     /// Loads it from the bytes of its two files.
     pub async fn load(gpu: bool, config: Vec<u8>, weights: Vec<u8>) -> Result<Network, JsError> {
         Self::of(gpu, config, weights).await.map_err(|error| JsError::new(&error.to_string()))
