@@ -15,7 +15,7 @@ use crate::blocks::{BatchSpec, Context, Job, fit};
 use crate::ids::JobId;
 #[cfg(feature = "pictures")]
 use crate::kernels::Engine;
-use crate::value::{Error, NoteLevel, Progress, Time, Value};
+use crate::value::{NoteLevel, Progress, Time, Value};
 use crate::wire::News;
 
 /// Starts the call.
@@ -127,7 +127,7 @@ impl Job for BatchJob {
     }
 
     #[cfg(feature = "pictures")]
-    fn engine(&self) -> LocalBoxFuture<'_, Result<Rc<dyn Engine>, Error>> {
+    fn engine(&self) -> LocalBoxFuture<'_, Result<Rc<dyn Engine>, crate::value::Error>> {
         self.first.engine()
     }
 
