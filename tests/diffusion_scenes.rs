@@ -7,22 +7,31 @@ mod golden;
 mod support;
 
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use golden::Golden;
+use gradus::diffusion::{Pipeline, Request};
 use gradus::kernels::cpu::CpuEngine;
 use gradus::ports::memory::MemoryFiles;
+use gradus::value::Picture;
 use support::Ticking;
+use support::watcher::Watcher;
 
-#[test]
-fn the_scenes_model_agrees_with_diffusers() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/scenes");
+fn files(model: &str) -> MemoryFiles {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(model);
     let mut files = MemoryFiles::default();
     let checkpoint = walkdir::WalkDir::new(&root).into_iter().filter_entry(|entry| entry.file_name() != "training");
     for entry in checkpoint.map(Result::unwrap).filter(|entry| entry.file_type().is_file()) {
         let path = entry.path().strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         files.insert(&path, std::fs::read(entry.path()).unwrap());
     }
+    files
+}
+
+#[test]
+fn the_scenes_model_agrees_with_diffusers() {
+    let files = files("scenes");
     pollster::block_on(async {
         let (engine, control) = (CpuEngine::new("test"), Ticking::by(Duration::from_millis(2)));
         let outcomes = Golden::open(&files, &engine, &control).await.unwrap().run(|_| true).await;
@@ -30,5 +39,35 @@ fn the_scenes_model_agrees_with_diffusers() {
         for outcome in outcomes {
             assert!(outcome.pass, "{outcome:?}");
         }
+    });
+}
+
+/// The last of its four steps is a thousandth of the way, so what is seen before it is the picture, at half the size.
+#[test]
+fn the_last_preview_is_nearly_the_picture() {
+    let files = Rc::new(files("scenes-few"));
+    pollster::block_on(async {
+        let (engine, control) = (CpuEngine::new("test"), Ticking::by(Duration::from_millis(2)));
+        let watcher = Watcher { curious: true, ..Watcher::default() };
+        let pipeline = Pipeline::load(files, &engine, &control, &watcher).await.unwrap();
+        let request = Request {
+            prompt: "a red sphere left of a blue cube on grass by day".into(),
+            seed: 3,
+            steps: 4,
+            guidance: 1.0,
+            ..pipeline.usual_request()
+        };
+        let picture = pipeline.generate(&request, &engine, &control, &watcher).await.unwrap().remove(0);
+        let previews = watcher.previews.borrow();
+        assert_eq!(previews.len(), 3);
+        let apart = |preview: &Picture| {
+            assert_eq!([preview.width(), preview.height()], [picture.width(), picture.height()]);
+            let pairs = preview.rgba().iter().zip(picture.rgba());
+            pairs.map(|(&a, &b)| f64::from(a.abs_diff(b))).sum::<f64>() / picture.rgba().len() as f64
+        };
+        let apart: Vec<f64> = previews.iter().map(apart).collect();
+        println!("{apart:?}");
+        // Decoded whole it would be within 0.02.
+        assert!((0.3..3.0).contains(&apart[2]), "{apart:?} of 255 from the picture");
     });
 }
