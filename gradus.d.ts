@@ -1,6 +1,10 @@
 /** What a Gradus page offers to scripts and tests. Stable within 0.x; fields are added, not changed. */
 export interface Gradus {
-  /** The queue as it is now: all lanes, all jobs that have not ended, and the last 200 that have. */
+  /**
+   * The queue as it is now: all lanes, all jobs that have not ended, and the last 200 that have. It may be one write ahead of
+   * what is stored: a page that ends within that write does the job again. `accepted` and `done` of a submitted job wait for
+   * the write; what the page itself shows does not, nor does `on`.
+   */
   snapshot(): Snapshot;
   /** What computes; null until the worker has said, which takes some tens of milliseconds after the page opened. */
   adapter(): Adapter | null;

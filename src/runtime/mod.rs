@@ -269,7 +269,8 @@ impl Runtime {
         self.state.borrow().busy()
     }
 
-    /// The whole queue and the jobs that ended last, as `window.gradus.snapshot()` gives it.
+    /// The whole queue and the jobs that ended last, as `window.gradus.snapshot()` gives it. It may be
+    /// one write ahead of what is stored; promises, other tabs and workers wait for the write.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.state.borrow().snapshot()
