@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use gradus::ids::{Attempt, JobId, LaneId, ListenerId, SessionId};
 use gradus::queue::{
-    Accepted, Cancelled, Effect, End, JobState, LaneConfig, ListenerConfig, Queue, QueueConfig, WorkerEvent,
+    Accepted, Cancelled, Effect, End, JobState, Kept, LaneConfig, ListenerConfig, Queue, QueueConfig, WorkerEvent,
 };
 use gradus::value::{Error, ErrorKind, Time};
 use proptest::prelude::*;
@@ -386,6 +386,17 @@ fn estimates_are_exact_for_equal_jobs() {
         for job in jobs {
             assert_eq!(done[&job], start + foretold[&job], "count {count}, {job}");
         }
+    }
+}
+
+#[test]
+fn a_page_that_is_younger_than_what_a_job_took_still_knows_how_long_it_took() {
+    for opened in [0, 300, 60_000] {
+        let mut queue = one_lane(1);
+        let kept = Kept::new(JobId(4), ListenerId(0), SessionId(1), 0, None);
+        queue.restore_ended(Time::from_millis(opened), &kept, &End::Done, 3_800_000);
+        let took = queue.history().next().and_then(|view| Some(view.ended?.since(view.began?)));
+        assert_eq!(took, Some(Duration::from_millis(3_800)), "{opened} ms after it opened");
     }
 }
 

@@ -38,8 +38,10 @@ impl Queue {
         let Some(config) = self.listeners.get(kept.listener.0 as usize) else { return };
         let mut record = Record::new(now, kept, config.lane);
         record.attempt = kept.attempt.unwrap_or(Attempt(1));
-        record.began = (took > 0).then(|| ago(now, took));
-        record.ended = Some(now);
+        // A page that has just opened is younger than what the job took.
+        let ended = now.max(Time::from_micros(took));
+        record.began = (took > 0).then(|| ago(ended, took));
+        record.ended = Some(ended);
         record.state = end.state();
         if let End::Failed(error) = end {
             record.error = Some(error.clone());
