@@ -1,9 +1,9 @@
 /** What a Gradus page offers to scripts and tests. Stable within 0.x; fields are added, not changed. */
 export interface Gradus {
   /**
-   * The queue as it is now: all lanes, all jobs that have not ended, and the last 200 that have. It may be one write ahead of
-   * what is stored: a page that ends within that write does the job again. `accepted` and `done` of a submitted job wait for
-   * the write; what the page itself shows does not, nor does `on`.
+   * The queue as it is now: all lanes, all jobs that have not ended, and the last 200 that have. A job is in it as ended once
+   * that is written, as are `accepted`, `done`, the events of `on` and what the page shows. One that waits may be in it a
+   * moment before it is written.
    */
   snapshot(): Snapshot;
   /** What computes; null until the worker has said, which takes some tens of milliseconds after the page opened. */

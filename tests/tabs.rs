@@ -5,12 +5,15 @@
 #[path = "support/browser.rs"]
 mod browser;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use browser::Browser;
 use gradus::blocks::App;
+use gradus::ids::ComponentId;
 use gradus::ports::Found;
 use gradus::prelude::*;
+use gradus::runtime::view::{End, Phase, Told};
 
 /// What was accepted is there after the page died, in order, and runs; what was done is shown.
 #[test]
@@ -100,6 +103,129 @@ fn accepted_means_written() {
     browser.write_one();
     browser.pass(20);
     assert_eq!((browser.accepted(tab).len(), browser.running(tab)), (1, 1));
+}
+
+/// What a page has shown of an end is there after it died, whenever that is.
+#[test]
+fn an_end_is_shown_once_it_is_written() {
+    let browser = Browser::new();
+    let tab = browser.open(1);
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let observer = Rc::clone(&seen);
+    browser.tab(tab).runtime.observe(Rc::new(move |what, _| observer.borrow_mut().push(what)));
+    browser.type_into(tab, "Text", "x");
+    browser.hold_writes();
+    browser.click(tab, "Go");
+    assert!(seen.borrow().is_empty(), "accepted is not written");
+    browser.write_one();
+    browser.pass(300);
+    assert_eq!(browser.really_running(), 0, "its handler has ended");
+    let look = |id: usize| {
+        let runtime = &browser.tab(id).runtime;
+        let status = runtime.component(ComponentId(1)).status.map(|status| status.phase);
+        let panel = runtime.panel(10);
+        (browser.text(id, "Out"), browser.states(id), status, panel.running, panel.ended.len())
+    };
+    assert_eq!(look(tab), (String::new(), vec![("running", 1)], Some(Phase::Running), 1, 0));
+    assert_eq!(*seen.borrow(), ["accepted", "started"]);
+    assert!(browser.tab(tab).runtime.busy());
+    // The page dies, and its log is as it was: what nobody saw is made again.
+    let again = Browser::new();
+    again.origin.set_found(browser.origin.found());
+    let second = again.open(1);
+    again.pass(20);
+    assert_eq!((again.text(second, "Out"), again.states(second)), (String::new(), vec![("running", 1)]));
+    // It lives, and the write is through.
+    browser.write_one();
+    assert_eq!(look(tab), ("x!".into(), vec![("done", 1)], Some(Phase::Done), 0, 1));
+    assert_eq!(*seen.borrow(), ["accepted", "started", "ended"]);
+    let again = Browser::new();
+    again.origin.set_found(browser.origin.found());
+    let second = again.open(1);
+    again.pass(20);
+    assert_eq!((again.text(second, "Out"), again.states(second)), ("x!".into(), vec![("done", 1)]));
+}
+
+/// Ends come faster than writes: each write shows what it holds, and a component that is written all the time does not
+/// stand still.
+#[test]
+fn each_write_shows_the_ends_that_it_holds() {
+    let browser = Browser::new();
+    let tab = browser.open(1);
+    for text in ["a", "b", "c"] {
+        browser.type_into(tab, "Text", text);
+        browser.click(tab, "Two");
+    }
+    browser.hold_writes();
+    browser.pass(110);
+    // a and b have ended; a's end is on its way, b's in the put after it, with c's start.
+    let mut shown = vec![browser.text(tab, "Out")];
+    for _ in 0..4 {
+        browser.write_one();
+        browser.pass(110);
+        shown.push(browser.text(tab, "Out"));
+    }
+    assert_eq!(shown, ["", "a!", "b!", "c!", "c!"]);
+}
+
+/// What the visitor types into an output while an end waits for its write stays, as if it had come after the end.
+#[test]
+fn typing_while_an_end_waits() {
+    let browser = Browser::new();
+    let tab = browser.open(1);
+    browser.click(tab, "Go");
+    browser.hold_writes();
+    browser.pass(200);
+    assert_eq!(browser.text(tab, "Out"), "");
+    browser.type_into(tab, "Out", "mine");
+    assert_eq!(browser.text(tab, "Out"), "mine");
+    browser.write_one();
+    assert_eq!(browser.text(tab, "Out"), "mine");
+}
+
+/// A leader with an end that is not written gives up the lead: it shows what was, and hears of the end from the next.
+#[test]
+fn an_end_that_its_page_could_not_write_comes_from_the_next_leader() {
+    let browser = Browser::new();
+    let (leader, other) = (browser.open(1), browser.open(2));
+    browser.submit(leader, "slow", "x");
+    browser.hold_writes();
+    browser.pass(200);
+    browser.rest(leader);
+    assert_eq!(browser.text(leader, "Out"), "");
+    browser.let_writes();
+    browser.wake(leader);
+    browser.pass(500);
+    assert_eq!(browser.parts(), [(leader, false), (other, true)]);
+    assert_eq!((browser.text(leader, "Out"), browser.states(leader)), ("x!".into(), vec![("done", 1)]));
+    let ends =
+        |id: usize| browser.tab(id).told.borrow().iter().filter(|(_, told)| matches!(told, Told::Ended(..))).count();
+    assert_eq!(ends(leader), 1, "its promise settles");
+}
+
+/// The leader dies when an end is written and before it has told: who submitted it leads now, and is told.
+#[test]
+fn an_end_that_a_new_leader_finds_settles_its_promise() {
+    let until_it_ended = || {
+        let browser = Browser::new();
+        let (leader, other) = (browser.open(1), browser.open(2));
+        browser.submit(other, "slow", "x");
+        browser.hold_writes();
+        browser.pass(200);
+        (browser, leader, other)
+    };
+    // What the log holds then, from a twin that lived on.
+    let (twin, ..) = until_it_ended();
+    twin.write_one();
+    let (browser, leader, other) = until_it_ended();
+    browser.kill_only(leader);
+    browser.origin.set_found(twin.origin.found());
+    browser.let_writes();
+    browser.pass(50);
+    assert_eq!(browser.parts(), [(other, true)]);
+    assert_eq!((browser.text(other, "Out"), browser.states(other)), ("x!".into(), vec![("done", 1)]));
+    let told = browser.tab(other).told.borrow().clone();
+    assert!(matches!(told.last(), Some((_, Told::Ended(End::Done, _)))), "{told:?}");
 }
 
 #[test]

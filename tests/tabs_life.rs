@@ -104,6 +104,20 @@ impl Life {
             self.browser.turn_but(&self.frozen);
         }
         self.check();
+        if self.below(50) == 0 {
+            self.check_shown();
+        }
+    }
+
+    /// Whatever a page shows or has told of an end, a page that opens after a crash shows as well.
+    fn check_shown(&self) {
+        let again = Browser::new();
+        again.origin.set_found(self.browser.origin.found());
+        let tab = again.open(9);
+        let kept: BTreeSet<JobId> = ended_of(&again, tab).collect();
+        let shown = self.browser.ids().into_iter().flat_map(|tab| ended_of(&self.browser, tab));
+        let lost: BTreeSet<JobId> = shown.chain(self.ended.iter().copied()).filter(|job| !kept.contains(job)).collect();
+        assert!(lost.is_empty() || kept.len() >= 200, "shown as ended, and not written: {lost:?}");
     }
 
     fn check(&mut self) {
@@ -165,6 +179,11 @@ impl Life {
     }
 }
 
+fn ended_of(browser: &Browser, tab: usize) -> impl Iterator<Item = JobId> {
+    let ended = |job: &gradus::runtime::JobSnapshot| job.state != "waiting" && job.state != "running";
+    browser.jobs(tab).into_iter().filter(ended).map(|job| job.id)
+}
+
 fn live(seed: u64, steps: usize, prepare: impl Fn(&Browser)) -> Result<usize, String> {
     let mut life = Life {
         browser: Browser::new(),
@@ -218,10 +237,12 @@ fn tabs_keep_every_promise() {
 #[cfg(feature = "faults")]
 #[test]
 fn faults_planted_in_the_page_are_found() {
-    use gradus::runtime::TabFault::{ForgetsInterrupted, KeepsWorkers, LeadsAfterRest, TakesTwice, TellsBeforeWrite};
+    use gradus::runtime::TabFault::{
+        ForgetsInterrupted, KeepsWorkers, LeadsAfterRest, ShowsBeforeWrite, TakesTwice, TellsBeforeWrite,
+    };
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let faults = [TellsBeforeWrite, KeepsWorkers, TakesTwice, LeadsAfterRest, ForgetsInterrupted];
+    let faults = [TellsBeforeWrite, ShowsBeforeWrite, KeepsWorkers, TakesTwice, LeadsAfterRest, ForgetsInterrupted];
     let survives = |fault| (1..=500).all(|seed| live(seed, STEPS, |browser| browser.fault.set(Some(fault))).is_ok());
     let missed: Vec<_> = faults.into_iter().filter(|fault| survives(*fault)).collect();
     std::panic::set_hook(quiet);

@@ -38,8 +38,7 @@ impl Queue {
         let Some(config) = self.listeners.get(kept.listener.0 as usize) else { return };
         let mut record = Record::new(now, kept, config.lane);
         record.attempt = kept.attempt.unwrap_or(Attempt(1));
-        // A page that has just opened is younger than what the job took.
-        let ended = now.max(Time::from_micros(took));
+        let ended = at_least(now, took);
         record.began = (took > 0).then(|| ago(ended, took));
         record.ended = Some(ended);
         record.state = end.state();
@@ -100,9 +99,10 @@ impl Queue {
             }
             Fact::Ended { job, ref end, took } => {
                 if let Some(record) = self.records.get_mut(&job) {
-                    record.began = (took > 0).then(|| ago(now, took));
+                    let ended = at_least(now, took);
+                    record.began = (took > 0).then(|| ago(ended, took));
                     record.stopping = None;
-                    self.finish(now, job, end.clone());
+                    self.finish(ended, job, end.clone());
                 }
             }
             Fact::Moved { job, to } => {
@@ -144,6 +144,11 @@ impl Queue {
 
 fn before(attempt: Attempt) -> Option<Attempt> {
     attempt.0.checked_sub(1).filter(|&number| number > 0).map(Attempt)
+}
+
+/// A page that has just opened may be younger than what a job took.
+fn at_least(now: Time, took: u64) -> Time {
+    now.max(Time::from_micros(took))
 }
 
 fn ago(now: Time, took: u64) -> Time {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::held::Ending;
 use super::stored::{Batch, Record};
 use super::view::Told;
 use crate::ids::{Attempt, JobId};
@@ -19,6 +20,10 @@ pub(super) enum Todo {
     Tell(u64, Told),
     /// Tell the other tabs.
     Send(Vec<u8>),
+    /// Let this page see how a job of its own ended.
+    Show(Box<Ending>),
+    /// Tell who observes.
+    See(&'static str, JobId),
 }
 
 /// A put on its way.

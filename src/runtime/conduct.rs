@@ -10,6 +10,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 use super::book::{Book, Flight};
+use super::held::Held;
 use super::message::{Audience, Command, Submit};
 use super::pool::Pool;
 use super::stored::{Inputs, Stranger};
@@ -38,6 +39,8 @@ pub(super) struct Slot {
     pub(super) active: SortedSet<JobId>,
     /// How the last job that wrote it ended.
     pub(super) last: Option<Status>,
+    /// What is shown until the ends that wrote it are written down.
+    pub(super) held: Option<Held>,
 }
 
 /// What the queue need not know of a job.
@@ -94,6 +97,8 @@ pub(super) struct State {
     pub(super) queue: Queue,
     pub(super) slots: Vec<Slot>,
     pub(super) jobs: SortedMap<JobId, JobData>,
+    /// Those of this page that ended, but whose end is not written down yet: to be shown as they were.
+    pub(super) unwritten: SortedMap<JobId, JobData>,
     /// What each listener is at.
     pub(super) pending: Vec<Pending>,
     /// Inputs of the jobs that failed last, so that they can be run again.
@@ -259,12 +264,14 @@ impl State {
             error: None,
             active: SortedSet::default(),
             last: None,
+            held: None,
         };
         let warning = |text: &String| Toast::new(NoteLevel::Warning, text.clone());
         let mut state = Self {
             queue: Queue::new(queue_config(&app)),
             slots: app.components().iter().map(|spec| slot(&spec.value)).collect(),
             jobs: SortedMap::default(),
+            unwritten: SortedMap::default(),
             pending: app.listeners().iter().map(|_| Pending::default()).collect(),
             failed: VecDeque::new(),
             engine: None,

@@ -3,8 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::TabFault;
 use super::book::Todo;
 use super::conduct::{JobData, Later, State};
+use super::held::{Ending, Shown};
 use super::pool::{Stop, Task};
 use super::stored::{Inputs, Payload, outputs_key, payload};
 use super::tabs::Part;
@@ -159,22 +161,23 @@ impl State {
     }
 
     fn ended(&mut self, job: JobId, end: &End) {
-        let Some(data) = self.jobs.remove(&job) else { return };
+        let Some(mut data) = self.jobs.remove(&job) else { return };
         let app = Rc::clone(&self.app);
         let Some(spec) = app.listener(data.listener) else { return };
         let done = *end == End::Done;
         let own = data.session == self.options.session;
-        let outputs = if done { data.latest } else { Vec::new() };
+        let (token, listener, live) = (data.token, data.listener, data.live);
+        let outputs = if done { std::mem::take(&mut data.latest) } else { Vec::new() };
         self.facts_to_book();
-        self.record_end(job, data.token, end, &outputs);
+        self.record_end(job, token, end, &outputs);
         if done {
-            self.keep_runs(data.listener);
+            self.keep_runs(listener);
         }
         if !own {
             self.give(job, &outputs);
         }
         // Another's page or an earlier one knew what its components held; this one knows what was written since.
-        self.chain = (!own || !data.live).then(|| {
+        self.chain = (!own || !live).then(|| {
             let mut inputs = data.inputs.clone();
             for (&output, value) in spec.outputs.iter().zip(&outputs) {
                 if let (Some(value), Some((_, held))) = (value, inputs.context.iter_mut().find(|(id, _)| *id == output))
@@ -185,13 +188,21 @@ impl State {
             (job, inputs)
         });
         if let (End::Failed(_), true) = (end, own) {
-            self.failed.push_back((job, data.listener, data.inputs.values));
+            self.failed.push_back((job, listener, data.inputs.values.clone()));
             self.failed.drain(..self.failed.len().saturating_sub(FAILED_KEPT));
         }
-        if own {
-            self.show_end(job, data.token, data.listener, end, outputs, data.live);
+        self.unwritten.insert(job, data);
+        let own = own.then(|| self.take_end(job, listener, end, &outputs, live));
+        self.freed = true;
+        self.facts_to_book();
+        let ending = Ending { job, own };
+        if self.has(TabFault::ShowsBeforeWrite) {
+            self.show(ending);
         } else {
-            self.freed = true;
+            self.book.after(Todo::Show(Box::new(ending)));
+        }
+        if self.watchers.contains_key(&token) {
+            self.book.after(Todo::Tell(token, Told::Ended(end.clone(), outputs)));
         }
     }
 
@@ -214,35 +225,31 @@ impl State {
         self.keep_done(Done { kept, token, end: end.clone(), took, outputs: outputs.to_vec(), bytes });
     }
 
-    /// Shows how a job of this page ended. Of one that an earlier page submitted, only the result.
-    pub(super) fn show_end(
+    /// Goes on with how a job of this page ended; gives what is to be shown of it. Of one that an earlier page
+    /// submitted, only the result.
+    pub(super) fn take_end(
         &mut self,
         job: JobId,
-        token: u64,
         listener: ListenerId,
         end: &End,
-        outputs: Vec<Option<Value>>,
+        outputs: &[Option<Value>],
         live: bool,
-    ) {
+    ) -> Shown {
         let app = Rc::clone(&self.app);
-        let Some(spec) = app.listener(listener) else { return };
-        self.shown.insert(job);
-        let status = self.end_status(job, end);
-        for (&output, value) in spec.outputs.iter().zip(outputs.iter().chain(std::iter::repeat(&None))) {
+        let written = app.listener(listener).map_or(&[][..], |spec| &spec.outputs);
+        let mut faces = Vec::with_capacity(written.len());
+        for (&output, value) in written.iter().zip(outputs.iter().chain(std::iter::repeat(&None))) {
             if let Some(slot) = self.slots.get_mut(output.0 as usize) {
-                slot.active.remove(&job);
-                slot.last = Some(status.clone());
+                slot.hold();
             }
-            self.changed.insert(output);
             if let (End::Done, Some(value)) = (end, value) {
                 self.write(output, value.clone(), live);
             }
+            faces.extend(self.slots.get(output.0 as usize).map(|slot| (output, slot.face())));
         }
-        if self.watchers.contains_key(&token) {
-            self.facts_to_book();
-            self.book.after(Todo::Tell(token, Told::Ended(end.clone(), outputs)));
-        }
+        let status = self.end_status(job, end);
         self.settle(listener);
+        Shown { status, faces }
     }
 
     pub(super) fn tell(&mut self, token: u64, told: Told) {
@@ -285,7 +292,9 @@ impl State {
     fn write(&mut self, id: ComponentId, value: Value, tells: bool) {
         let app = Rc::clone(&self.app);
         let (Some(spec), Some(slot)) = (app.component(id), self.slots.get_mut(id.0 as usize)) else { return };
-        self.changed.insert(id);
+        if slot.held.is_none() {
+            self.changed.insert(id);
+        }
         if !spec.holds(&value) {
             let (kind, given) = (spec.kind.name(), value.kind());
             slot.error = Some(format!("The handler gave {given}, which a {kind} does not hold."));

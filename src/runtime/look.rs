@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::conduct::State;
+use super::held::Face;
 use super::status;
 use super::view::{ComponentView, EndedView, LaneView, PanelView, Phase, SlotView, Status, WaitingView};
 use crate::blocks::{ListenerSpec, ShowProgress};
@@ -22,7 +23,7 @@ impl State {
     }
 
     pub(super) fn busy(&self) -> bool {
-        !self.sent.is_empty() || self.queue.jobs().next().is_some()
+        !self.sent.is_empty() || !self.unwritten.is_empty() || self.queue.jobs().next().is_some()
     }
 
     pub(super) fn component_view(&self, id: ComponentId) -> ComponentView {
@@ -32,8 +33,8 @@ impl State {
             self.active_status(job)
         };
         let status = of_active().or_else(|| slot.last.clone()).and_then(|status| self.as_shown(status));
-        let (value, choices) = (slot.value.clone(), slot.choices.clone());
-        ComponentView { value, choices, version: slot.version, error: slot.error.clone(), status }
+        let Face { value, choices, version } = slot.held.as_ref().map_or_else(|| slot.face(), |held| held.face.clone());
+        ComponentView { value, choices, version, error: slot.error.clone(), status }
     }
 
     /// As much of a status as the job's listener wants to be shown. Failures always are.
@@ -59,8 +60,8 @@ impl State {
 
     fn active_status(&self, job: JobId) -> Option<Status> {
         let view = self.queue.job(job)?;
-        let data = self.jobs.get(&job)?;
-        match view.state {
+        let data = self.data_of(job)?;
+        match self.seen_state(&view) {
             JobState::Waiting => {
                 let text = match view.due.map(|due| due.since(self.now())) {
                     Some(wait) => format!("attempt {} in {}s", view.attempt.0, tenths(wait)),
@@ -72,7 +73,7 @@ impl State {
                 Some(Status { job, phase: Phase::Waiting, text, progress: None })
             }
             JobState::Running => {
-                let phase = if view.stopping { Phase::Stopping } else { Phase::Running };
+                let phase = running_phase(&view);
                 let progress = data.progress.as_ref().and_then(crate::value::Progress::fraction);
                 Some(Status { job, phase, text: self.running_text(&view, data.progress.as_ref()), progress })
             }
@@ -89,7 +90,7 @@ impl State {
     }
 
     fn running_text(&self, view: &JobView<'_>, progress: Option<&Progress>) -> String {
-        if view.stopping {
+        if running_phase(view) == Phase::Stopping {
             return "stopping".into();
         }
         let elapsed = view.began.map_or(Duration::ZERO, |began| self.now().since(began));
@@ -111,7 +112,8 @@ impl State {
             (0u32..).zip(self.app.lanes()).map(|(index, _)| self.lane_view(LaneId(index), rows)).collect();
         let waiting = lanes.iter().map(|lane| lane.waiting.len() + lane.more).sum();
         let running = lanes.iter().map(|lane| lane.busy.len()).sum();
-        let history: Vec<JobView<'_>> = self.queue.history().collect();
+        let written = |view: &JobView<'_>| !self.unwritten.contains_key(&view.id);
+        let history: Vec<JobView<'_>> = self.queue.history().filter(written).collect();
         let ended = history.iter().rev().take(ENDED_SHOWN).map(|view| self.ended_view(view)).collect();
         PanelView { lanes, waiting, running, ended, engine: self.engine.clone() }
     }
@@ -128,13 +130,13 @@ impl State {
                 listeners.push(called);
             }
         }
-        let busy = self.queue.running(lane).filter_map(|job| {
+        let busy = self.seen_running(lane).filter_map(|job| {
             // Of another tab's job, where this one does not lead, less is known.
-            let (view, data) = (self.queue.job(job)?, self.jobs.get(&job));
+            let (view, data) = (self.queue.job(job)?, self.data_of(job));
             Some(SlotView {
                 job,
                 listener: self.called_by_id(view.listener),
-                phase: if view.stopping { Phase::Stopping } else { Phase::Running },
+                phase: running_phase(&view),
                 text: self.running_text(&view, data.and_then(|data| data.progress.as_ref())),
                 progress: view.progress,
                 elapsed: view.began.map_or(Duration::ZERO, |began| now.since(began)),
@@ -206,11 +208,22 @@ impl State {
     pub(super) fn census(&self) -> Vec<usize> {
         let active = self.slots.iter().map(|slot| slot.active.len()).sum();
         let mut all = self.queue.census().to_vec();
-        all.extend([self.jobs.len(), self.failed.len(), self.later.len(), self.toasts.len(), active]);
+        all.extend([
+            self.jobs.len() + self.unwritten.len(),
+            self.failed.len(),
+            self.later.len(),
+            self.toasts.len(),
+            active,
+        ]);
         all.extend([self.book.census(), self.sent.len(), self.watchers.len(), self.ended.len(), self.shown.len()]);
         all.extend([self.pending.iter().map(|pending| pending.jobs).sum(), self.pool.census()]);
         all
     }
+}
+
+/// Of a job that runs, or did until its end is written.
+fn running_phase(view: &JobView<'_>) -> Phase {
+    if view.stopping || view.state == JobState::Cancelled { Phase::Stopping } else { Phase::Running }
 }
 
 fn took(view: &JobView<'_>) -> Duration {

@@ -7,6 +7,7 @@ mod book;
 mod conduct;
 mod follow;
 mod hear;
+mod held;
 mod keep;
 mod look;
 mod message;
@@ -77,6 +78,8 @@ pub struct Options {
 pub enum TabFault {
     /// A submit is told as accepted before it is written.
     TellsBeforeWrite,
+    /// An end is shown before it is written.
+    ShowsBeforeWrite,
     /// A page that gives up the lead lets its workers go on.
     KeepsWorkers,
     /// A submit that is sent again is taken again.
@@ -269,8 +272,8 @@ impl Runtime {
         self.state.borrow().busy()
     }
 
-    /// The whole queue and the jobs that ended last, as `window.gradus.snapshot()` gives it. It may be
-    /// one write ahead of what is stored; promises, other tabs and workers wait for the write.
+    /// The whole queue and the jobs that ended last, as `window.gradus.snapshot()` gives it. An end is in it
+    /// once it is written; a job that waits may not be written yet, its promise waits for that.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.state.borrow().snapshot()

@@ -57,11 +57,13 @@ impl State {
         let lanes = (0u32..).map(LaneId).zip(self.app.lanes()).map(|(id, lane)| LaneSnapshot {
             id: lane.name.clone(),
             count: lane.count.map(std::num::NonZeroUsize::get),
-            running: self.queue.running(id).collect(),
+            running: self.seen_running(id).collect(),
             waiting: self.queue.waiting_jobs(id).collect(),
         });
         let lanes: Vec<LaneSnapshot> = lanes.collect();
-        let mut jobs: Vec<JobSnapshot> = self.queue.history().map(|view| self.job_snapshot(&view, None)).collect();
+        let ran = |view: &JobView<'_>| view.began.is_some() && self.unwritten.contains_key(&view.id);
+        let ended = self.queue.history().filter(|view| !ran(view));
+        let mut jobs: Vec<JobSnapshot> = ended.map(|view| self.job_snapshot(&view, None)).collect();
         for lane in &lanes {
             let running = lane.running.iter().map(|&job| (job, None));
             // Counted here by session and priority: asking for each place would be quadratic.
@@ -90,7 +92,7 @@ impl State {
             listener: listener.map_or_else(String::new, |spec| spec.key.api_name.clone()),
             lane: lane.map_or_else(String::new, |lane| lane.name.clone()),
             session: view.session.to_string(),
-            state: match view.state {
+            state: match self.seen_state(view) {
                 JobState::Waiting => "waiting",
                 JobState::Running => "running",
                 JobState::Done => "done",

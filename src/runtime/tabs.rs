@@ -110,13 +110,14 @@ impl State {
         }
         let log = self.ports.log.clone().filter(|_| kept);
         self.audience = Audience::default();
+        // What is taken up sets off what waits for the first put.
+        self.book.open(log);
         if STORAGE && (self.ports.tabs.is_some() || kept) {
             let taken_up = super::take_up::read(&self.app, &found);
             // Without a log, what this page saw of the queue is all there is, and it stays; it never ran here.
             self.adopt(taken_up.whole, true);
             self.toasts.extend(taken_up.problem.map(|text| Toast::new(NoteLevel::Warning, text)));
         }
-        self.book.open(log);
         self.part = Part::Leads;
         self.say(&Message::Leads);
         self.pool.warm_up();
@@ -160,6 +161,7 @@ impl State {
         }
         self.rests += 1;
         self.stands = false;
+        self.let_go();
         let now = self.now();
         self.queue.follow_other(now, Vec::new(), 0);
         self.book.open(None);
@@ -248,7 +250,9 @@ impl State {
             {
                 self.take_in(job, listener, session, 0, super::stored::Inputs::default(), true);
             }
-            self.see(fact);
+            if let Some(todo) = self.seen_of(fact) {
+                self.book.after(todo);
+            }
             self.queue.replay(now, fact);
         }
     }
@@ -373,26 +377,28 @@ impl State {
             if follows {
                 continue;
             }
-            self.see(&fact);
+            let what = self.seen_of(&fact);
             if told {
                 self.audience.news.facts.push(fact.clone());
             }
             if self.book.log.is_some() {
                 self.book.batch.facts.push(fact);
             }
+            if let Some(todo) = what {
+                self.book.after(todo);
+            }
         }
     }
 
-    fn see(&mut self, fact: &Fact) {
-        if self.observers.is_empty() {
-            return;
-        }
-        self.seen.extend(match *fact {
-            Fact::Accepted { job, .. } => Some(("accepted", job)),
-            Fact::Started { job, .. } => Some(("started", job)),
-            Fact::Ended { job, .. } => Some(("ended", job)),
-            _ => None,
-        });
+    /// What observers are to be told of a fact.
+    fn seen_of(&self, fact: &Fact) -> Option<Todo> {
+        let (what, job) = match *fact {
+            Fact::Accepted { job, .. } => ("accepted", job),
+            Fact::Started { job, .. } => ("started", job),
+            Fact::Ended { job, .. } => ("ended", job),
+            _ => return None,
+        };
+        (!self.observers.is_empty()).then_some(Todo::See(what, job))
     }
 
     /// What a job of another tab gave goes to it.
@@ -417,6 +423,8 @@ impl State {
             match todo {
                 Todo::Start(jobs) => self.start(jobs),
                 Todo::Tell(token, told) => self.tell(token, told),
+                Todo::Show(ending) => self.show(*ending),
+                Todo::See(what, job) => self.seen.push((what, job)),
                 Todo::Send(bytes) => {
                     if let Some(tabs) = &self.ports.tabs {
                         tabs.send(bytes);

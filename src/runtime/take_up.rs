@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use super::conduct::{JobData, State, queue_config};
+use super::held::Ending;
 use super::message::Submit;
 use super::stored::{APART_FROM, inputs_key, names, outputs_key, payload};
 use super::stored::{Batch, Given, Inputs, Over, Payload, Record, Stranger, Translation, Whole};
-use super::view::Toast;
+use super::view::{Toast, Told};
 use crate::blocks::App;
 use crate::ids::{Attempt, JobId, ListenerId, SessionId};
 use crate::ports::Found;
@@ -205,7 +206,10 @@ impl State {
         let app = Rc::clone(&self.app);
         let mut queue = Queue::new(queue_config(&app));
         queue.keep_runs_of(&self.queue);
-        let before = std::mem::take(&mut self.jobs);
+        let mut before = std::mem::take(&mut self.jobs);
+        for (job, data) in std::mem::take(&mut self.unwritten) {
+            before.insert(job, data);
+        }
         for pending in &mut self.pending {
             pending.jobs = 0;
         }
@@ -259,11 +263,14 @@ impl State {
             self.queue.handle_pause(lane, true);
         }
         for (job, token, listener, end, outputs, live) in news {
-            self.show_end(job, token, listener, &end, outputs, live);
+            // It is written where this was read.
+            let own = Some(self.take_end(job, listener, &end, &outputs, live));
+            self.show(Ending { job, own });
+            self.tell(token, Told::Ended(end, outputs));
         }
         // Taken by one that could not write them down, and so by nobody.
         for (job, data) in before {
-            let known = self.jobs.contains_key(&job) || self.shown.contains(&job);
+            let known = self.queue.job(job).is_some() || self.shown.contains(&job);
             if !known && data.live && data.token != 0 && data.session == self.options.session {
                 let JobData { session, token, listener, inputs, .. } = data;
                 self.sent.insert(token, Submit { session, token, listener, raise: 0, inputs, again: true });

@@ -39,6 +39,9 @@ impl State {
             self.changed.insert(id);
         }
         if slot.value != value {
+            if let Some(held) = &mut slot.held {
+                held.face.value = value.clone();
+            }
             slot.value = value;
             self.changed.insert(id);
             self.fire(Some(id), Event::Input);
