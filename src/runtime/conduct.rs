@@ -28,6 +28,10 @@ use crate::wire::ToWorker;
 /// Ended jobs that are kept to be looked at.
 pub(super) const HISTORY: usize = 200;
 
+/// How long the page is not told of what a job is at, a frame: drawing takes the time of the write and of the worker's news,
+/// and a quick job has ended before. Ends and messages are told at once.
+const TOLD_AFTER: Duration = Duration::from_millis(16);
+
 /// A component as the page has it.
 pub(super) struct Slot {
     pub(super) value: Value,
@@ -41,6 +45,15 @@ pub(super) struct Slot {
     pub(super) last: Option<Status>,
     /// What is shown until the ends that wrote it are written down.
     pub(super) held: Option<Held>,
+}
+
+/// How soon the page is to be told of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pressing {
+    No,
+    /// In a while, for which a timer runs.
+    Soon,
+    Now,
 }
 
 /// What the queue need not know of a job.
@@ -89,6 +102,8 @@ pub(super) enum Later {
     StillOpening,
     /// A Timer component's time is over.
     Tick(ComponentId),
+    /// The page is told of what jobs are at.
+    Announce,
 }
 
 /// All that the page knows.
@@ -113,6 +128,7 @@ pub(super) struct State {
     pub(super) toasts: Vec<Toast>,
     listener: Option<Rc<dyn Fn()>>,
     announced: bool,
+    pub(super) pressing: Pressing,
     /// What it is among its app's tabs.
     pub(super) part: Part,
     pub(super) book: Book,
@@ -161,8 +177,9 @@ pub(super) fn with<R>(state: &Rc<RefCell<State>>, act: impl FnOnce(&mut State) -
         state.follow_effects();
         state.send_off();
         state.set_alarm();
+        let tell = state.whom_to_tell();
         let (later, told) = (std::mem::take(&mut state.later), std::mem::take(&mut state.told));
-        (result, state.whom_to_tell(), later, told, state.flight.take(), state.opening.take(), state.rests)
+        (result, tell, later, told, state.flight.take(), state.opening.take(), state.rests)
     };
     for (delay, what) in later {
         wake(state, delay, what);
@@ -285,6 +302,7 @@ impl State {
             panel_changed: true,
             listener: None,
             announced: false,
+            pressing: Pressing::No,
             later: Vec::new(),
             alarm: None,
             freed: false,
@@ -359,6 +377,11 @@ impl State {
             }
             Later::StillOpening => self.still_opening(),
             Later::Tick(timer) => self.tick(timer),
+            Later::Announce => {
+                if self.pressing == Pressing::Soon {
+                    self.pressing = Pressing::Now;
+                }
+            }
         }
     }
 
@@ -382,6 +405,14 @@ impl State {
             return None;
         }
         let listener = self.listener.clone()?;
+        if self.busy() && self.toasts.is_empty() && self.pressing != Pressing::Now {
+            if self.pressing == Pressing::No {
+                self.pressing = Pressing::Soon;
+                self.later.push((TOLD_AFTER, Later::Announce));
+            }
+            return None;
+        }
+        self.pressing = Pressing::No;
         self.announced = true;
         Some(listener)
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::conduct::{JobData, Slot, State};
+use super::conduct::{JobData, Pressing, Slot, State};
 use super::view::Status;
 use crate::ids::{ComponentId, JobId, LaneId};
 use crate::queue::{JobState, JobView};
@@ -60,6 +60,7 @@ impl State {
         let job = ending.job;
         self.unwritten.remove(&job);
         self.panel_changed = true;
+        self.pressing = Pressing::Now;
         let Some(Shown { status, faces }) = ending.own else { return };
         self.shown.insert(job);
         for (id, face) in faces {
