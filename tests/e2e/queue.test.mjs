@@ -58,6 +58,32 @@ test(`${RELOADS} reloads lose and double nothing`, async () => {
   }
 });
 
+test("what a page has shown as done is not made again after a reload in that moment", async () => {
+  const page = await app.open();
+  for (let time = 0; time < 12; time += 1) {
+    // The page reloads itself in the very turn in which it first sees the end.
+    const reloaded = page.page.waitForEvent("load");
+    await page.page.evaluate(() => {
+      const state = (id) => window.gradus.snapshot().jobs.find((job) => job.id === id)?.state;
+      const { port1, port2 } = new MessageChannel();
+      window.gradus.submit("work", ["seen"]).accepted.then((id) => {
+        port1.onmessage = () => {
+          if (state(id) !== "done") return port2.postMessage(0);
+          sessionStorage.setItem("seen", id);
+          location.reload();
+        };
+        port2.postMessage(0);
+      });
+    });
+    await reloaded;
+    const id = await page.page.evaluate(() => sessionStorage.getItem("seen"));
+    await page.until((snapshot, id) => snapshot.jobs.find((job) => job.id === id)?.state === "done", id);
+    const job = (await page.snapshot()).jobs.find((job) => job.id === id);
+    assert.equal(job.attempt, 1, `reload ${time}: it was seen as done, and made again`);
+  }
+  await page.close();
+});
+
 test(`${KILLS} crashes of the renderer lose and double nothing`, async () => {
   let page = await app.open();
   const next = moments(2);
