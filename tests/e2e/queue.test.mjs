@@ -76,6 +76,7 @@ test("what a page has shown as done is not made again after a reload in that mom
       });
     });
     await reloaded;
+    await page.page.waitForFunction(() => window.gradus?.snapshot);
     const id = await page.page.evaluate(() => sessionStorage.getItem("seen"));
     await page.until((snapshot, id) => snapshot.jobs.find((job) => job.id === id)?.state === "done", id);
     const job = (await page.snapshot()).jobs.find((job) => job.id === id);
