@@ -59,16 +59,15 @@ export async function putLog(whole, record, keys, values, dropped) {
   const [log, apart, meta] = STORES.map((store) => transaction.objectStore(store));
   const last = meta.get("epoch");
   last.onsuccess = () => {
-    if (last.result !== epoch) {
-      fenced = true;
-      transaction.abort();
-      return;
-    }
-    if (whole) { log.clear(); apart.clear(); }
-    log.add(record);
-    keys.forEach((key, place) => apart.put(values[place], key));
-    dropped.forEach((key) => apart.delete(key));
+    if (last.result === epoch) return;
+    fenced = true;
+    transaction.abort();
   };
+  // Asked for at once, since each answer costs a way to the browser's process and back; an abort undoes them.
+  if (whole) { log.clear(); apart.clear(); }
+  log.add(record);
+  keys.forEach((key, place) => apart.put(values[place], key));
+  dropped.forEach((key) => apart.delete(key));
   try {
     await over;
   } catch (error) {
