@@ -23,7 +23,7 @@ const FRAME_MILLIS: f64 = 16.0;
 /// what comes faster is drawn once with it.
 const AT_ONCE: u32 = 4;
 
-/// How often times are drawn while they run, and the longest that a change waits.
+/// How often the panel is drawn and times while they run, and the longest that a change waits.
 const TICK: Duration = Duration::from_millis(100);
 
 struct Refresh {
@@ -35,6 +35,9 @@ struct Refresh {
     /// The next frame will be measured.
     frame_measured: Cell<bool>,
     drawings: Cell<u64>,
+    panel_drawn: Cell<f64>,
+    /// The panel is to be drawn with the next tick.
+    panel_waits: Cell<bool>,
     scheduled: Cell<bool>,
     toasts_shown: Cell<u64>,
 }
@@ -49,6 +52,8 @@ pub(super) fn follow(page: Page, runtime: &Runtime) {
         pace: Cell::default(),
         frame_measured: Cell::new(false),
         drawings: Cell::new(0),
+        panel_drawn: Cell::new(f64::MIN),
+        panel_waits: Cell::new(false),
         scheduled: Cell::new(false),
         toasts_shown: Cell::new(0),
     });
@@ -163,7 +168,13 @@ impl Refresh {
             self.page.component(id).set(self.runtime.component(id));
         }
         if changes.panel {
-            self.page.panel.set(self.runtime.panel(panel::ROWS));
+            // Each job that passes changes every row, so a panel for each would be most of the drawing.
+            let rests = now() - self.panel_drawn.get() >= TICK.as_secs_f64() * 1000.0;
+            if rests || document().hidden() {
+                self.draw_panel();
+            } else {
+                self.panel_waits.set(true);
+            }
         }
         if !changes.toasts.is_empty() {
             let first = self.toasts_shown.get();
@@ -178,14 +189,20 @@ impl Refresh {
     }
 
     fn tick(self: &Rc<Self>) {
-        if !self.runtime.busy() || document().hidden() {
+        if !self.runtime.busy() && !self.panel_waits.get() || document().hidden() {
             return;
         }
         self.measured(|| self.draw_times());
     }
 
-    fn draw_times(&self) {
+    fn draw_panel(&self) {
+        self.panel_drawn.set(now());
+        self.panel_waits.set(false);
         self.page.panel.set(self.runtime.panel(panel::ROWS));
+    }
+
+    fn draw_times(&self) {
+        self.draw_panel();
         let ids = (0u32..).map(ComponentId).take(self.runtime.app().components().len());
         for id in ids.filter(|&id| self.page.component(id).with_untracked(is_moving)) {
             self.page.component(id).set(self.runtime.component(id));
