@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use gradus::gpu;
 use gradus::imagegen::{Preset, Request, flame, reaction, scene};
-use gradus::kernels::{self, Engine, cpu::CpuEngine};
+use gradus::kernels::{self, Engine, Kernel, cpu::CpuEngine};
 use gradus::value::Picture;
+use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use support::watcher::Watcher;
 use support::{Ticking, cases, twin};
 
@@ -17,27 +18,37 @@ use support::{Ticking, cases, twin};
 fn every_shader_is_valid() {
     for kernel in kernels::ALL {
         let source = kernel.wgsl();
-        let module = naga::front::wgsl::parse_str(&source)
-            .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(&source)));
-        // `unpack2x16float` is part of every WebGPU; naga counts it apart for old OpenGL.
-        let capabilities = naga::valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
-        let validate = |capabilities| {
-            let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
-            validator.validate(&module).map(drop).map_err(Box::new)
-        };
-        // What an engine without halves is never to compile is known by its kernel.
-        assert_eq!(validate(capabilities).is_err(), kernel.needs_halves(), "{kernel:?}: whether it needs halves");
-        let validated = validate(capabilities | naga::valid::Capabilities::SHADER_FLOAT16);
-        validated.unwrap_or_else(|error| panic!("{kernel:?}: {error:?}"));
-        let entry = module.entry_points.iter().find(|entry| entry.name == "main").expect("an entry point `main`");
-        assert_eq!(entry.workgroup_size, [kernel.workgroup, 1, 1], "{kernel:?}: the workgroup size");
+        let adds_up = source.contains("fn total(");
+        valid(kernel, &source, false);
+        valid(kernel, &kernel.wgsl_by_subgroups(), adds_up);
         assert!(kernel.twin.is_some(), "{kernel:?} has no twin");
     }
 }
 
+fn valid(kernel: &Kernel, source: &str, by_subgroups: bool) {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(source)));
+    // `unpack2x16float` is part of every WebGPU; naga counts it apart for old OpenGL.
+    let all = Capabilities::SHADER_FLOAT16_IN_FLOAT32 | Capabilities::SHADER_FLOAT16 | Capabilities::SUBGROUP;
+    let validate = |capabilities| {
+        let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+        validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
+        validator.validate(&module).map(drop).map_err(Box::new)
+    };
+    // What an engine without halves or subgroups is never to compile is known by its kernel.
+    for (without, needed) in
+        [(Capabilities::SHADER_FLOAT16, kernel.needs_halves()), (Capabilities::SUBGROUP, by_subgroups)]
+    {
+        assert_eq!(validate(all - without).is_err(), needed, "{kernel:?}: whether it needs {without:?}");
+    }
+    validate(all).unwrap_or_else(|error| panic!("{kernel:?}: {error:?}"));
+    let entry = module.entry_points.iter().find(|entry| entry.name == "main").expect("an entry point `main`");
+    assert_eq!(entry.workgroup_size, [kernel.workgroup, 1, 1], "{kernel:?}: the workgroup size");
+}
+
 #[test]
 fn every_shader_file_is_part_of_a_kernel() {
-    let all: String = kernels::ALL.iter().map(|kernel| kernel.wgsl()).collect();
+    let all: String = kernels::ALL.iter().flat_map(|kernel| [kernel.wgsl(), kernel.wgsl_by_subgroups()]).collect();
     let files = walkdir::WalkDir::new("src").into_iter().flatten();
     for file in files.filter(|file| file.path().extension().is_some_and(|kind| kind == "wgsl")) {
         let text = std::fs::read_to_string(file.path()).unwrap();

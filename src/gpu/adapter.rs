@@ -29,6 +29,13 @@ pub struct Probe {
 /// Names by which software adapters are known that do not say it by their type.
 const SOFTWARE: [&str; 3] = ["swiftshader", "llvmpipe", "lavapipe"];
 
+/// What a device is asked for where the adapter has it. wgpu 30 has no subgroups in the browser.
+const WANTED: wgpu::Features = if cfg!(target_arch = "wasm32") {
+    wgpu::Features::SHADER_F16
+} else {
+    wgpu::Features::SHADER_F16.union(wgpu::Features::SUBGROUP)
+};
+
 /// Looks for the fastest adapter.
 ///
 /// # Errors
@@ -50,7 +57,7 @@ pub async fn probe() -> Result<Probe, NoGpu> {
     let lower = name.to_ascii_lowercase();
     let software = found.device_type == wgpu::DeviceType::Cpu || SOFTWARE.iter().any(|known| lower.contains(known));
     let limits = adapter.limits();
-    let features = adapter.features() & wgpu::Features::SHADER_F16;
+    let features = adapter.features() & WANTED;
     let tier = tier(features);
     let largest_buffer = limits.max_buffer_size.min(limits.max_storage_buffer_binding_size);
     let info = EngineInfo { kind: EngineKind::Gpu, name, software, tier, largest_buffer, note: String::new() };
@@ -73,8 +80,16 @@ impl Probe {
     /// The same adapter without halves in its shaders: all is computed in floats, whatever is faster.
     #[must_use]
     pub fn in_floats(mut self) -> Self {
-        self.features = wgpu::Features::empty();
+        self.features.remove(wgpu::Features::SHADER_F16);
         self.info.tier = tier(self.features);
+        self
+    }
+
+    /// The same adapter without subgroups: all of a workgroup adds up through its memory, whatever is faster.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn without_subgroups(mut self) -> Self {
+        self.features.remove(wgpu::Features::SUBGROUP);
         self
     }
 

@@ -109,6 +109,22 @@ impl GpuEngine {
         self.make_progress();
     }
 
+    /// How large the subgroups are by which kernels add up here, from the smallest to the largest; none where they do not.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn subgroups(&self) -> Option<std::ops::RangeInclusive<u32>> {
+        let info = self.device.adapter_info();
+        let there = self.device.features().contains(wgpu::Features::SUBGROUP);
+        there.then_some(info.subgroup_min_size..=info.subgroup_max_size)
+    }
+
+    /// The shader that this engine compiles for a kernel.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn shader(&self, kernel: &Kernel) -> String {
+        super::pipelines::shader(&self.device, kernel)
+    }
+
     /// Natively nothing calls back unless the device is polled; in the browser this does nothing.
     fn make_progress(&self) {
         // A failed poll means a lost device, which its callback tells.

@@ -38,7 +38,7 @@ impl Pipelines {
             return Ok(made.clone());
         }
         let refuse = |why: String| EngineError::Refused { kernel: kernel.name.to_owned(), why };
-        let source = kernel.wgsl();
+        let source = shader(device, kernel);
         let has_params = declares(&source, 1).is_some();
         let storage: Vec<bool> = (FIRST_STORAGE..).map_while(|binding| declares(&source, binding)).collect();
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -81,6 +81,16 @@ impl Pipelines {
         let made = Pipeline { pipeline, layout, has_params, storage: storage.len() };
         self.made.borrow_mut().insert(key, made.clone());
         Ok(made)
+    }
+}
+
+/// The shader that the device compiles for a kernel.
+pub(super) fn shader(device: &wgpu::Device, kernel: &Kernel) -> String {
+    // The first is known when this is compiled, and what only the second would need is then left out.
+    if cfg!(not(target_arch = "wasm32")) && device.features().contains(wgpu::Features::SUBGROUP) {
+        kernel.wgsl_by_subgroups()
+    } else {
+        kernel.wgsl()
     }
 }
 

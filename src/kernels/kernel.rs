@@ -106,6 +106,13 @@ impl Kernel {
         }
         text
     }
+
+    /// The same for a device with subgroups: where a workgroup adds up, it does so by them. In a browser, for which wgpu has
+    /// no subgroups, nothing calls it, so that no page downloads its text.
+    #[must_use]
+    pub fn wgsl_by_subgroups(&self) -> String {
+        self.wgsl().replace(include_str!("nn/total.wgsl"), include_str!("nn/total_subgroups.wgsl"))
+    }
 }
 
 impl std::fmt::Debug for Kernel {

@@ -148,6 +148,8 @@ fn norms() -> Vec<Case> {
         Group { channels: 192, first: 128, widths: [128, 64], width: 192, groups: 16, epsilon: 1e-6, ..shape },
         Group { rows: 1300, channels: 20, first: 20, widths: [20, 0], width: 20, groups: 5, silu: true, ..shape },
         Group { rows: 3, channels: 30, first: 30, widths: [32, 0], width: 32, groups: 1, ..shape },
+        Group { rows: 1, channels: 4, first: 1, widths: [4, 4], width: 4, groups: 1, ..shape },
+        Group { pictures: 1, rows: 263, channels: 21, first: 4, widths: [4, 20], width: 24, groups: 7, ..shape },
     ];
     let mut cases: Vec<Case> = groups
         .into_iter()
@@ -162,7 +164,7 @@ fn norms() -> Vec<Case> {
             case(&nn::group_norm(&shape), buffers)
         })
         .collect();
-    for (channels, width) in [(10, 12), (320, 320)] {
+    for (channels, width) in [(1, 4), (10, 12), (63, 64), (65, 68), (320, 320), (1021, 1024)] {
         let call = nn::layer_norm(9, channels, width, 1e-5);
         cases.push(case(&call, vec![numbers(1, 9 * width), numbers(2, 2 * width), numbers(3, 9 * width)]));
     }

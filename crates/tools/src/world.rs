@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use futures_util::future::LocalBoxFuture;
-use gradus::gpu;
+use gradus::gpu::{self, GpuEngine, Probe};
 use gradus::kernels::nn::{TileChoices, tune, variants};
 use gradus::kernels::{Control, Engine, cpu::CpuEngine};
 use gradus::ports::{Files, Observer};
@@ -78,11 +78,16 @@ pub fn cpu() -> Rc<dyn Engine> {
     Rc::new(CpuEngine::new("A native command."))
 }
 
+/// An engine on the GPU, with what is asked of it changed.
+pub async fn opened(change: impl FnOnce(Probe) -> Probe) -> Result<GpuEngine, String> {
+    let probe = gpu::probe().await.map_err(|none| none.to_string())?;
+    change(probe).open().await.map_err(|error| error.to_string())
+}
+
 /// The GPU's engine, with this variant of the product everywhere: a number, or `timed` for what is the fastest here.
 pub fn gpu(variant: Option<&str>) -> Result<Rc<dyn Engine>, String> {
     pollster::block_on(async {
-        let probe = gpu::probe().await.map_err(|none| none.to_string())?;
-        let engine = probe.open().await.map_err(|error| error.to_string())?;
+        let engine = opened(|probe| probe).await?;
         let choices = match variant {
             None => TileChoices::default(),
             Some("timed") => tune(&engine, &Clock(Instant::now())).await.map_err(|error| error.to_string())?,

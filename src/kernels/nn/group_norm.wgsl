@@ -48,8 +48,7 @@ fn normal(x: f32, mean: f32, factor: f32, channel: u32) -> f32 {
     return select(y, y / (1.0 + exp(-y)), params.silu != 0u);
 }
 
-@compute @workgroup_size(SIZE)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn run(id: vec3<u32>, local: u32) {
     let unit = span_group(id, SIZE);
     if unit * SIZE >= span_end() {
         return;

@@ -11,8 +11,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> affine: array<f32>;
 @group(0) @binding(4) var<storage, read_write> result: array<f32>;
 
-@compute @workgroup_size(SIZE)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+fn run(id: vec3<u32>, local: u32) {
     let row = span_group(id, SIZE);
     if row * SIZE >= span_end() {
         return;

@@ -13,3 +13,8 @@ fn total(local: u32, value: f32) -> f32 {
     }
     return partial[0];
 }
+
+@compute @workgroup_size(SIZE)
+fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    run(id, local);
+}

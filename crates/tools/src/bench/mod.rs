@@ -1,6 +1,7 @@
 //! `bench`: what the GPU can do, and how much of that the kernels of diffusion reach, one line of JSON a figure.
 
 mod nets;
+mod norms;
 mod peaks;
 
 use std::rc::Rc;
@@ -10,7 +11,7 @@ use gradus::kernels::nn::{TileChoices, tune, variants};
 use gradus::kernels::{Buffer, Dispatch, Engine, Kernel, Recording};
 
 use crate::golden::quoted;
-use crate::world::{Clock, gpu};
+use crate::world::{Clock, opened};
 
 /// What is measured takes so long at least, in seconds.
 const TELLING: f64 = 0.012;
@@ -44,8 +45,8 @@ pub fn run(rest: &[&str]) -> Result<(), String> {
         None => f64::INFINITY,
         Some(text) => text.parse::<f64>().map_err(|_| format!("--most: {text} is no number of GFLOP."))? * 1e9,
     };
-    let engine = match gpu(None) {
-        Ok(engine) => engine,
+    let engine = match pollster::block_on(opened(|probe| probe)) {
+        Ok(engine) => Rc::new(engine),
         Err(why) => {
             println!("{{\"adapter\":null,\"why\":{}}}", quoted(&why));
             return Ok(());
@@ -66,6 +67,9 @@ pub fn run(rest: &[&str]) -> Result<(), String> {
             if only.is_none_or(|only| only.split(',').any(|wanted| wanted == name)) {
                 bench.net(name, &net).await?;
             }
+        }
+        if only.is_none_or(|only| only.split(',').any(|wanted| wanted == "norms")) {
+            norms::compare(most).await?;
         }
         Ok(())
     })

@@ -73,20 +73,7 @@ impl Bench {
         if graph.operations() <= self.most * 10.0 {
             self.whole(name, graph).await?;
         }
-        let mut seen: Vec<(String, &Step, usize)> = Vec::new();
-        for step in &graph.steps {
-            let sizes: Vec<usize> = step.bind.iter().map(|bind| size(graph, bind)).collect();
-            let key = match &step.work {
-                Work::Conv(shape) => format!("{shape:?} {sizes:?}"),
-                Work::Attention(shape) => format!("{shape:?}"),
-                Work::Call(call) => format!("{} {:?} {sizes:?}", call.kernel.name, call.params),
-            };
-            match seen.iter_mut().find(|(known, ..)| *known == key) {
-                Some((_, _, times)) => *times += 1,
-                None => seen.push((key, step, 1)),
-            }
-        }
-        for (_, step, times) in seen {
+        for (step, times) in different(graph) {
             if step.operations <= self.most {
                 self.part(name, graph, step, times).await?;
             }
@@ -94,8 +81,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Measures one call of a network, with each variant that it has.
-    async fn part(&self, net: &str, graph: &Graph, step: &Step, times: usize) -> Result<(), String> {
+    /// What a step is bound to, filled.
+    pub(super) async fn bound(&self, graph: &Graph, step: &Step) -> Result<Vec<Buffer>, String> {
         let mut buffers = Vec::new();
         for bind in &step.bind {
             buffers.push(match bind {
@@ -103,6 +90,12 @@ impl Bench {
                 other => self.filled(size(graph, other), &PLAIN).await?,
             });
         }
+        Ok(buffers)
+    }
+
+    /// Measures one call of a network, with each variant that it has.
+    async fn part(&self, net: &str, graph: &Graph, step: &Step, times: usize) -> Result<(), String> {
+        let buffers = self.bound(graph, step).await?;
         let (what, calls): (String, Vec<Call>) = match &step.work {
             Work::Conv(shape) => {
                 let [height, width] = shape.kernel;
@@ -123,10 +116,7 @@ impl Bench {
                 let alone = (shape.size <= 64).then(|| nn::attention(shape, false));
                 (what, alone.into_iter().chain([nn::attention(shape, true)]).collect())
             }
-            Work::Call(call) => {
-                let sizes: Vec<usize> = step.bind.iter().map(|bind| size(graph, bind)).collect();
-                (format!("{sizes:?}"), vec![call.clone()])
-            }
+            Work::Call(call) => (format!("{:?}", sizes(graph, step)), vec![call.clone()]),
         };
         for call in calls {
             self.line(net, &what, &call.on(buffers.clone()), step, times).await?;
@@ -190,6 +180,29 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// The different steps of a network, and how often it has each.
+pub(super) fn different(graph: &Graph) -> Vec<(&Step, usize)> {
+    let mut seen: Vec<(String, &Step, usize)> = Vec::new();
+    for step in &graph.steps {
+        let sizes = sizes(graph, step);
+        let key = match &step.work {
+            Work::Conv(shape) => format!("{shape:?} {sizes:?}"),
+            Work::Attention(shape) => format!("{shape:?}"),
+            Work::Call(call) => format!("{} {:?} {sizes:?}", call.kernel.name, call.params),
+        };
+        match seen.iter_mut().find(|(known, ..)| *known == key) {
+            Some((_, _, times)) => *times += 1,
+            None => seen.push((key, step, 1)),
+        }
+    }
+    seen.into_iter().map(|(_, step, times)| (step, times)).collect()
+}
+
+/// Floats of all that a step is bound to.
+pub(super) fn sizes(graph: &Graph, step: &Step) -> Vec<usize> {
+    step.bind.iter().map(|bind| size(graph, bind)).collect()
 }
 
 /// Floats of what a step is bound to.
