@@ -396,3 +396,28 @@ fn the_page_is_told_once_until_it_looks() {
     world.click("One");
     assert_eq!(told.get(), 2);
 }
+
+/// A quick job is drawn once, with its end; what a slow one is at shows a frame later.
+#[test]
+fn an_end_is_told_at_once_and_what_a_job_is_at_a_frame_later() {
+    COUNT.set(100);
+    let world = World::new(patient);
+    let _ = world.runtime.take_changes();
+    let told = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&told);
+    world.runtime.on_change(Rc::new(move || counter.set(counter.get() + 1)));
+    world.click("One");
+    assert_eq!((told.get(), world.states()), (1, vec![("done", 1)]), "without any time");
+    let _ = world.runtime.take_changes();
+    world.advance(Duration::from_millis(50));
+    COUNT.set(0);
+    world.click("One");
+    world.advance(Duration::from_millis(10));
+    assert_eq!(told.get(), 1);
+    world.advance(Duration::from_millis(10));
+    assert_eq!(told.get(), 2, "that it runs");
+    let _ = world.runtime.take_changes();
+    COUNT.set(100);
+    world.settle();
+    assert_eq!((told.get(), world.states()), (3, vec![("done", 1), ("done", 1)]));
+}
