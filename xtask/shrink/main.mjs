@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { minify } from "terser";
 import { withOrder } from "./order.mjs";
-import { shortenShaders } from "./shaders.mjs";
+import { shortenTexts } from "./texts.mjs";
 import { SECTION, encoded, importsOf, leb, number, section, sections, string } from "./wasm.mjs";
 
 const FEATURES = [
@@ -26,7 +26,7 @@ const before = { wasm: readFileSync(wasmPath), glue: readFileSync(gluePath) };
 
 let glue = withoutStreamClasses(before.glue.toString());
 const renamed = new Map();
-writeFileSync(wasmPath, shortenShaders(rewritten(before.wasm, glue, renamed)));
+writeFileSync(wasmPath, shortenTexts(rewritten(before.wasm, glue, renamed)));
 // What only the dropped exports reached goes now. Rust puts nothing in the first kilobyte of memory: the stack ends there.
 optimise("-Oz", "--converge", "--low-memory-unused");
 writeFileSync(wasmPath, withOrder(readFileSync(wasmPath)));
