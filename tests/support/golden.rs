@@ -132,10 +132,11 @@ impl<'a> Golden<'a> {
     fn judge(&self, worst: &mut Outcome, part: &str, got: &[f32], expected: &[f32], pipeline: bool) {
         let (low, high) = expected.iter().fold((f32::MAX, f32::MIN), |(low, high), &x| (low.min(x), high.max(x)));
         let range = f64::from(high - low).max(0.0);
-        // The second is a pipeline's, of the range.
+        // The second is a pipeline's, of the range. Steps multiply what halves round away: in the most sensitive one of those
+        // here (DDIM, cosine, clipped, 10 steps) another order of a norm's sums moves the worst number by 5e-3.
         let (one, whole) = match self.engine.info().kind {
             EngineKind::Cpu => (1e-5, 1e-4),
-            EngineKind::Gpu if self.engine.choices().halves() => (5e-3, 2e-2),
+            EngineKind::Gpu if self.engine.choices().halves() => (5e-3, 3e-2),
             EngineKind::Gpu => (5e-5, 1e-4),
         };
         let limit = if pipeline { whole * range } else { one * (range / 4.0).max(1.0) };

@@ -32,9 +32,10 @@ const fixture = await start("fixture");
   const page = await fixture.open();
   const longest = await page.page.evaluate(async () => {
     const tasks = [];
-    new PerformanceObserver((list) => list.getEntries().forEach((entry) => tasks.push(entry.duration))).observe({ type: "longtask", buffered: true });
+    new PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask", buffered: true });
     const button = [...document.querySelectorAll("button")].find((button) => button.textContent === "No-op");
-    tasks.length = 0;
+    // Those of the page's opening are told only now, and are another figure.
+    const began = performance.now();
     // A visitor's clicks come one by one, so a few a task at the most.
     for (let done = 0; done < 10_000; done += 25) {
       for (let click = 0; click < 25; click++) button.click();
@@ -43,8 +44,11 @@ const fixture = await start("fixture");
     // The page's own words: a snapshot of ten thousand jobs would be a long task of the bench's making.
     const summary = document.querySelector("[data-testid=queue-summary]");
     while (!summary.textContent.startsWith("Nothing")) await new Promise((later) => setTimeout(later, 200));
-    return { longest: Math.max(0, ...tasks), long: tasks.length };
+    const of = (tasks) => ({ longest: Math.max(0, ...tasks.map((task) => task.duration)), long: tasks.length });
+    const opening = tasks.filter((task) => task.startTime < began);
+    return { opening: of(opening), ...of(tasks.slice(opening.length)) };
   });
+  say("page_opening_longest_task", longest.opening.longest, "ms");
   say("ten_thousand_jobs_longest_task", longest.longest, "ms");
   say("ten_thousand_jobs_tasks_over_50_ms", longest.long, "tasks");
   await page.close();
