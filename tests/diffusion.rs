@@ -10,7 +10,7 @@ mod support;
 
 use std::time::Duration;
 
-use golden::Golden;
+use golden::{Golden, IN_HALVES_BY_SUBGROUPS};
 use gradus::diffusion::Precision;
 use gradus::diffusion::graph::{Bind, Graph, Node, Step, Work};
 use gradus::diffusion::weights::Spec;
@@ -23,6 +23,10 @@ use support::Ticking;
 const FIXTURES: [&str; 7] = ["flow", "sd1", "odd", "blocks", "eight", "lora", "sgm"];
 
 async fn all_pass(engine: &dyn Engine) {
+    all_pass_within(engine, None).await;
+}
+
+async fn all_pass_within(engine: &dyn Engine, pipelines_in_halves: Option<f64>) {
     let control = Ticking::by(Duration::from_millis(2));
     let mut failed = Vec::new();
     let mut count = 0;
@@ -32,6 +36,7 @@ async fn all_pass(engine: &dyn Engine) {
         let files = fixtures::files(name, |_, _| None);
         let mut golden = Golden::open(&files, engine, &control).await.unwrap();
         golden.precision = precision;
+        golden.pipelines_in_halves = pipelines_in_halves.unwrap_or(golden.pipelines_in_halves);
         let exact = |kind: &str| precision == Precision::AsStored || kind != "unet_f16_weights";
         for outcome in golden.run(exact).await {
             count += 1;
@@ -61,12 +66,24 @@ fn gpu_engine_agrees_with_diffusers() {
 #[test]
 fn gpu_engine_in_halves_agrees_as_far_as_halves_can() {
     pollster::block_on(async {
-        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        let engine = gpu::probe().await.expect("a Vulkan adapter").without_subgroups().open().await.unwrap();
         let variants = FLOATS..nn::variants(engine.info()).end;
         println!("{{\"variants_in_halves\":{}}}", variants.len());
         for variant in variants {
             engine.choose(TileChoices::all(variant));
             all_pass(&engine).await;
+        }
+    });
+}
+
+/// The smaller tiles in halves, whose pipelines are the farthest off.
+#[test]
+fn gpu_engine_in_halves_and_by_subgroups_agrees_as_far_as_halves_can() {
+    pollster::block_on(async {
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        if let Some(smallest) = nn::variants(engine.info()).last().filter(|&variant| variant >= FLOATS) {
+            engine.choose(TileChoices::all(smallest));
+            all_pass_within(&engine, Some(IN_HALVES_BY_SUBGROUPS)).await;
         }
     });
 }

@@ -381,14 +381,20 @@ fn a_text_is_remembered() {
     assert_eq!(world.store.get("memory/key").as_deref(), Some("++"), "for the next visit");
 }
 
-#[test]
-fn the_page_is_told_once_until_it_looks() {
-    COUNT.set(100);
-    let world = World::new(patient);
+/// A world that is at rest, and how often its page is told of a change.
+fn counted(describe: fn(&Ui)) -> (World, Rc<Cell<u32>>) {
+    let world = World::new(describe);
     let _ = world.runtime.take_changes();
     let told = Rc::new(Cell::new(0));
     let counter = Rc::clone(&told);
     world.runtime.on_change(Rc::new(move || counter.set(counter.get() + 1)));
+    (world, told)
+}
+
+#[test]
+fn the_page_is_told_once_until_it_looks() {
+    COUNT.set(100);
+    let (world, told) = counted(patient);
     world.click("One");
     assert_eq!(told.get(), 1);
     let changes = world.runtime.take_changes();
@@ -401,11 +407,7 @@ fn the_page_is_told_once_until_it_looks() {
 #[test]
 fn an_end_is_told_at_once_and_what_a_job_is_at_a_frame_later() {
     COUNT.set(100);
-    let world = World::new(patient);
-    let _ = world.runtime.take_changes();
-    let told = Rc::new(Cell::new(0));
-    let counter = Rc::clone(&told);
-    world.runtime.on_change(Rc::new(move || counter.set(counter.get() + 1)));
+    let (world, told) = counted(patient);
     world.click("One");
     assert_eq!((told.get(), world.states()), (1, vec![("done", 1)]), "without any time");
     let _ = world.runtime.take_changes();

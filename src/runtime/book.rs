@@ -20,7 +20,7 @@ pub(super) enum Todo {
     Tell(u64, Told),
     /// Tell the other tabs.
     Send(Vec<u8>),
-    /// Let this page see how a job of its own ended.
+    /// Let this page see that a job ended, and of its own how.
     Show(Box<Ending>),
     /// Tell who observes.
     See(&'static str, JobId),

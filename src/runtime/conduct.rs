@@ -112,7 +112,7 @@ pub(super) struct State {
     pub(super) queue: Queue,
     pub(super) slots: Vec<Slot>,
     pub(super) jobs: SortedMap<JobId, JobData>,
-    /// Those of this page that ended, but whose end is not written down yet: to be shown as they were.
+    /// Jobs that ended, but whose end is not written down yet: to be shown as they were.
     pub(super) unwritten: SortedMap<JobId, JobData>,
     /// What each listener is at.
     pub(super) pending: Vec<Pending>,

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use gradus::kernels::Engine;
-use runner::Golden;
+use runner::{Golden, IN_HALVES_BY_SUBGROUPS};
 
 use crate::world::{Clock, Folder, cpu, gpu};
 
@@ -48,6 +48,7 @@ pub fn run(folder: &str, rest: &[&str]) -> Result<(), String> {
         for (name, engine) in &engines {
             let opened = pollster::block_on(Golden::open(&files, &**engine, &control));
             let mut golden = opened.map_err(|error| format!("{}: {error}", folder.display()))?;
+            golden.pipelines_in_halves = IN_HALVES_BY_SUBGROUPS;
             for outcome in pollster::block_on(golden.run(|_| true)) {
                 let reason = if outcome.why.is_empty() {
                     String::new()
