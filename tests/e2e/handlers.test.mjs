@@ -80,6 +80,43 @@ test("running jobs are cancelled at their checkpoint, and before that no slot is
   await page.close();
 });
 
+test("a row that is given another job is let go, and what was pressed on it means the job before", async () => {
+  const page = await app.open();
+  // More than are drawn, so that the row of one that goes is taken by one that was not.
+  await page.page.evaluate(async () => {
+    window.submitted = Array.from({ length: 30 }, () => window.gradus.submit("steps_1", ["x"]));
+    for (const run of window.submitted) run.done.catch(() => {});
+  });
+  await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "steps_1" && job.state === "running"));
+  const lane = page.page.locator('[data-lane="steps_1"]');
+  await lane.getByRole("button", { name: "Pause" }).click();
+  // The last that is drawn: who comes in its place stands where it stood.
+  const row = lane.locator(".waiting-row .cancel").nth(19);
+  await row.waitFor();
+  const seen = await row.evaluate(async (button) => {
+    const job = () => button.getAttribute("aria-label").replace("Cancel job ", "");
+    const state = (id) => window.gradus.snapshot().jobs.find((job) => job.id === id)?.state;
+    const until = async (holds) => { while (!holds()) await new Promise((later) => setTimeout(later, 10)); };
+    const first = job();
+    button.focus();
+    button.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+    window.submitted.find((submitted) => submitted.id === first).cancel();
+    await until(() => job() !== first);
+    const focused = document.activeElement === button;
+    const second = job();
+    button.click();
+    // What is asked for later is done later.
+    window.submitted.at(-1).cancel();
+    await until(() => state(window.submitted.at(-1).id) === "cancelled");
+    const afterPress = state(second);
+    button.click();
+    await until(() => state(second) !== "waiting");
+    return { focused, afterPress, first: state(first), second: state(second) };
+  });
+  assert.deepEqual(seen, { focused: false, afterPress: "waiting", first: "cancelled", second: "cancelled" });
+  await page.close();
+});
+
 test("a handler that takes no checkpoint is ended with its worker, and its slot is free then", async () => {
   const page = await app.open();
   await page.press("Stubborn");

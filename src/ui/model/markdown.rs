@@ -3,6 +3,8 @@
 //! A parser of our own, for the part of Markdown that a page's notes use: a complete one was a sixth of the whole
 //! download.
 
+use crate::value::cut;
+
 /// A node of rendered Markdown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Markup {
@@ -82,14 +84,14 @@ fn block(line: &str, rest: &[&str], depth: u32) -> (Option<Markup>, usize) {
 }
 
 fn is_rule(line: &str) -> bool {
-    line.len() >= 3 && ["-", "*", "_"].iter().any(|mark| line.replace(mark, "").trim().is_empty())
+    line.len() >= 3 && ['-', '*', '_'].iter().any(|&mark| line.chars().all(|c| c == mark || c.is_whitespace()))
 }
 
 fn heading(line: &str) -> Option<(&'static str, &str)> {
-    let level = line.len() - line.trim_start_matches('#').len();
-    let text = line[level..].strip_prefix(' ')?;
+    let behind = line.trim_start_matches('#');
+    let text = behind.strip_prefix(' ')?;
     // The page's own heading is above.
-    let name = match level {
+    let name = match line.len() - behind.len() {
         1 | 2 => "h2",
         3 => "h3",
         4..=6 => "h4",
@@ -103,8 +105,8 @@ fn bullet(line: &str) -> Option<&str> {
 }
 
 fn numbered(line: &str) -> Option<&str> {
-    let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    (digits > 0).then(|| line[digits..].strip_prefix(". ")).flatten().map(str::trim)
+    let behind = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    behind.strip_prefix(". ").filter(|_| behind.len() < line.len()).map(str::trim)
 }
 
 /// Whether a line goes on with the paragraph above it.
@@ -123,7 +125,9 @@ fn inline(text: &str) -> Vec<Markup> {
     let mut nodes = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
+    loop {
+        let mut behind = rest.chars();
+        let Some(first) = behind.next() else { break };
         if let Some((node, after)) = span(rest) {
             if !plain.is_empty() {
                 nodes.push(Markup::Text(std::mem::take(&mut plain)));
@@ -132,15 +136,14 @@ fn inline(text: &str) -> Vec<Markup> {
             rest = after;
             continue;
         }
-        if let Some(escaped) =
-            rest.strip_prefix('\\').and_then(|after| after.chars().next()).filter(char::is_ascii_punctuation)
-        {
-            plain.push(escaped);
-            rest = &rest[2..];
+        let mut escaped = behind.clone();
+        if let Some(sign) = escaped.next().filter(|sign| first == '\\' && sign.is_ascii_punctuation()) {
+            plain.push(sign);
+            rest = escaped.as_str();
             continue;
         }
         plain.push(first);
-        rest = &rest[first.len_utf8()..];
+        rest = behind.as_str();
     }
     if !plain.is_empty() {
         nodes.push(Markup::Text(plain));
@@ -150,11 +153,7 @@ fn inline(text: &str) -> Vec<Markup> {
 
 /// The marked part that a text begins with, and what is behind it.
 fn span(text: &str) -> Option<(Vec<Markup>, &str)> {
-    let between = |mark: &str| {
-        let inner = text.strip_prefix(mark)?;
-        let end = inner.find(mark).filter(|&end| end > 0)?;
-        Some((&inner[..end], &inner[end + mark.len()..]))
-    };
+    let between = |mark: &str| cut(text.strip_prefix(mark)?, mark).filter(|(inner, _)| !inner.is_empty());
     if let Some(after) = text.strip_prefix("  \n") {
         return Some((vec![Markup::Break], after));
     }
@@ -180,7 +179,7 @@ fn span(text: &str) -> Option<(Vec<Markup>, &str)> {
 /// `[label](address)`, parentheses in the address balanced.
 fn link(text: &str) -> Option<(&str, &str, &str)> {
     let inner = text.strip_prefix('[')?;
-    let (label, behind) = inner.split_once("](")?;
+    let (label, behind) = cut(inner, "](")?;
     if label.contains(['[', ']']) {
         return None;
     }
@@ -189,8 +188,8 @@ fn link(text: &str) -> Option<(&str, &str, &str)> {
         depth += i32::from(c == '(') - i32::from(c == ')');
         depth < 0
     })?;
-    let address = behind[..end.0].trim().trim_start_matches('<').trim_end_matches('>');
-    Some((label, address, &behind[end.0 + 1..]))
+    let (address, after) = behind.get(..end.0).zip(behind.get(end.0 + 1..))?;
+    Some((label, address.trim().trim_start_matches('<').trim_end_matches('>'), after))
 }
 
 /// Whether an address only leads somewhere: http, https, mailto, or relative.

@@ -20,6 +20,7 @@ mod panel;
 mod refresh;
 mod textbox;
 mod toasts;
+mod waiting;
 
 use leptos::prelude::*;
 

@@ -7,9 +7,9 @@ use leptos::prelude::*;
 use super::Page;
 use super::component::bar;
 use super::el::{El, each, el, nothing};
+use super::waiting;
 use crate::ids::{JobId, LaneId};
-use crate::runtime::Move;
-use crate::runtime::view::{EndedView, LaneView, Phase, SlotView, WaitingView};
+use crate::runtime::view::{EndedView, LaneView, Phase, SlotView};
 use crate::ui::model::words;
 
 /// Waiting jobs that are drawn of each lane; more are counted.
@@ -68,7 +68,7 @@ fn read_out(summary: Memo<String>) -> El {
     })
 }
 
-fn of_lane<T: Default>(page: Page, index: usize, look: impl Fn(&LaneView) -> T) -> T {
+pub(super) fn of_lane<T: Default>(page: Page, index: usize, look: impl Fn(&LaneView) -> T) -> T {
     page.panel.with(|panel| panel.lanes.get(index).map(look)).unwrap_or_default()
 }
 
@@ -78,7 +78,6 @@ fn lane(page: Page, index: usize) -> AnyView {
         lane.map_or_else(Default::default, |lane| (lane.name.clone(), lane.listeners.join(", "), lane.count))
     });
     let busy = Memo::new(move |_| of_lane(page, index, |lane| lane.busy.iter().map(|slot| slot.job.0).collect()));
-    let waiting = Memo::new(move |_| of_lane(page, index, |lane| lane.waiting.iter().map(|row| row.job.0).collect()));
     let free = Memo::new(move |_| {
         let free = of_lane(page, index, |lane| lane.count.map_or(1, |count| count.saturating_sub(lane.busy.len())));
         (0..free.min(FREE_SHOWN) as u64).collect()
@@ -108,11 +107,7 @@ fn lane(page: Page, index: usize) -> AnyView {
                 .child(each(busy, move |job| slot(page, index, JobId(job))))
                 .child(each(free, free_slot)),
         )
-        .child(
-            el("ol", "waiting")
-                .attr("aria-label", "Waiting")
-                .child(each(waiting, move |job| row(page, index, JobId(job)))),
-        )
+        .child(el("ol", "waiting").attr("aria-label", "Waiting").child(waiting::rows(page, index)))
         .child(
             el("p", "more figure")
                 .live_flag("hidden", move || more() == 0)
@@ -126,10 +121,12 @@ fn lane_bar(page: Page, index: usize) -> El {
     let id = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
     let paused = move || of_lane(page, index, |lane| lane.paused);
     let waits = move || of_lane(page, index, |lane| lane.waiting.len() + lane.more > 0);
-    let pause = action("Pause", move || page.with_runtime(|runtime| runtime.pause(id, !untracked(paused))))
+    let pause = action("Pause")
+        .on("click", move |_| page.with_runtime(|runtime| runtime.pause(id, !untracked(paused))))
         .live_text(move || if paused() { "Resume" } else { "Pause" }.to_owned())
         .live_attr("aria-pressed", move || Some(paused().to_string()));
-    let clear = action("Cancel all waiting", move || page.with_runtime(|runtime| runtime.cancel_waiting(id)))
+    let clear = action("Cancel all waiting")
+        .on("click", move |_| page.with_runtime(|runtime| runtime.cancel_waiting(id)))
         .live_flag("hidden", move || !waits());
     el("div", "lane-bar")
         .child(el("span", "estimate figure").live_text(move || of_lane(page, index, words::run)))
@@ -142,13 +139,8 @@ fn untracked<T>(look: impl Fn() -> T) -> T {
 }
 
 /// A small button of the panel.
-fn action(name: &'static str, act: impl Fn() + 'static) -> El {
-    el("button", "quiet action").attr("type", "button").text(name).on("click", move |_| act())
-}
-
-/// A small button about one job.
-fn job_action(sign: &'static str, name: &str, job: JobId, act: impl Fn() + 'static) -> El {
-    action(sign, act).attr("aria-label", &format!("{name} {job}")).attr("title", name)
+pub(super) fn action(name: &'static str) -> El {
+    el("button", "quiet action").attr("type", "button").text(name)
 }
 
 fn cancel(page: Page, job: JobId) -> El {
@@ -193,31 +185,6 @@ fn preview(_: Memo<Option<SlotView>>, _: JobId) -> El {
     el("div", "slot-picture")
 }
 
-fn row(page: Page, lane: usize, job: JobId) -> AnyView {
-    let view: Memo<Option<WaitingView>> =
-        Memo::new(move |_| of_lane(page, lane, |lane| lane.waiting.iter().find(|row| row.job == job).cloned()));
-    let of_row =
-        move |look: &dyn Fn(&WaitingView) -> String| view.with(|row| row.as_ref().map(look)).unwrap_or_default();
-    let words = el("span", "waiting-words")
-        .child(el("span", "").live_text(move || of_row(&|row| row.listener.clone())))
-        .child(el("span", "estimate figure").live_text(move || of_row(&words::waiting)));
-    el("li", "waiting-row")
-        .child(el("span", "position figure").live_text(move || of_row(&|row| row.position.to_string())))
-        .child(words)
-        .child(
-            el("span", "row-actions")
-                .child(job_action("⤒", "Move to the front", job, move || shift(page, job, Move::ToFront)))
-                .child(job_action("↑", "Move up", job, move || shift(page, job, Move::Up)))
-                .child(job_action("↓", "Move down", job, move || shift(page, job, Move::Down))),
-        )
-        .child(cancel(page, job))
-        .into()
-}
-
-fn shift(page: Page, job: JobId, to: Move) {
-    page.with_runtime(|runtime| runtime.move_job(job, to));
-}
-
 fn ended(page: Page) -> AnyView {
     let jobs = Memo::new(move |_| page.panel.with(|panel| panel.ended.iter().map(|row| row.job.0).collect()));
     let row = move |job: u64| {
@@ -229,8 +196,11 @@ fn ended(page: Page) -> AnyView {
             .child(el("span", "figure").text(&JobId(job).to_string()))
             .child(el("span", "ended-words").text(&find(words::ended).unwrap_or_default()))
             .child(if find(|row| row.retry.to_string()).as_deref() == Some("true") {
-                let again = move || page.with_runtime(|runtime| runtime.retry(JobId(job)));
-                job_action("Retry", "Run again", JobId(job), again).into()
+                action("Retry")
+                    .attr("aria-label", &format!("Run again {}", JobId(job)))
+                    .attr("title", "Run again")
+                    .on("click", move |_| page.with_runtime(|runtime| runtime.retry(JobId(job))))
+                    .into()
             } else {
                 nothing()
             })
