@@ -411,5 +411,5 @@ pub(super) fn fnv(text: &str) -> u64 {
 /// The function's own name out of its path; closures are called by what they are in.
 pub(super) fn function_name(path: &str) -> String {
     let plain = path.split('<').next().unwrap_or(path);
-    plain.rsplit("::").find(|part| !part.is_empty() && !part.starts_with('{')).unwrap_or("listener").to_owned()
+    plain.rsplit(':').find(|part| !part.is_empty() && !part.starts_with('{')).unwrap_or("listener").to_owned()
 }

@@ -96,7 +96,7 @@ pub fn address(typed: &str) -> Result<String, Error> {
     if typed.is_empty() {
         return Err(Error::new("Choose a model, type an address, or choose a folder."));
     }
-    if typed.starts_with("https://huggingface.co/") && !typed.contains("/resolve/") {
+    if typed.starts_with("https://huggingface.co/") && !typed.split('/').any(|part| part == "resolve") {
         return Ok([typed, "/resolve/main"].concat());
     }
     Ok(typed.to_owned())
@@ -107,8 +107,29 @@ pub fn name(address: &str) -> String {
     if let Some(known) = KNOWN.iter().find(|known| known.address == address) {
         return known.name.to_owned();
     }
-    let plain = address.trim_end_matches('/').trim_end_matches("/resolve/main");
-    plain.rsplit('/').next().unwrap_or(plain).replace("%20", " ")
+    let plain = address.trim_end_matches('/');
+    let plain = plain.strip_suffix("/resolve/main").unwrap_or(plain);
+    decoded(plain.rsplit('/').next().unwrap_or(plain))
+}
+
+/// A part of an address as it is read: "%20" is a blank.
+fn decoded(part: &str) -> String {
+    let hex = |digit: u8| char::from(digit).to_digit(16);
+    let mut bytes = Vec::new();
+    let mut rest = part.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = match after {
+            [high, low, behind @ ..] if *first == b'%' => {
+                hex(*high).zip(hex(*low)).map(|(high, low)| ((high * 16 + low) as u8, behind))
+            }
+            _ => None,
+        };
+        let (byte, behind) = escaped.unwrap_or((*first, after));
+        bytes.push(byte);
+        rest = behind;
+    }
+    // What is no text is shown as it is written.
+    String::from_utf8(bytes).unwrap_or_else(|_| part.to_owned())
 }
 
 /// Those that were added, by name and address.
@@ -143,4 +164,30 @@ pub fn address_of(name: &str, ctx: &Context) -> Option<String> {
 /// The steps and the guidance that a checkpoint was made for, where that is known.
 pub fn usual(name: &str) -> Option<(u32, f32)> {
     KNOWN.iter().find(|known| known.name == name).map(|known| known.usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_from_addresses() {
+        let check = |address: &str, expected: &str| assert_eq!(name(address), expected, "{address}");
+        check("models/scenes", "network");
+        check("https://huggingface.co/a/small-one/resolve/main", "small-one");
+        check("https://elsewhere.example/models/mine/", "mine");
+        check("folder/My%20own%20%C3%A9tude", "My own étude");
+        check("folder/100%", "100%");
+        check("folder/%zz%2", "%zz%2");
+        check("folder/%ff", "%ff");
+    }
+
+    #[test]
+    fn a_page_on_a_hub_stands_for_its_files() {
+        let check = |typed: &str, expected: &str| assert_eq!(address(typed).ok().as_deref(), Some(expected), "{typed}");
+        check(" https://huggingface.co/a/b/ ", "https://huggingface.co/a/b/resolve/main");
+        check("https://huggingface.co/a/b/resolve/v2", "https://huggingface.co/a/b/resolve/v2");
+        check("https://elsewhere.example/b", "https://elsewhere.example/b");
+        assert!(address(" / ").is_err());
+    }
 }

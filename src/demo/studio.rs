@@ -195,6 +195,6 @@ async fn paint(
 
 /// Width and height of a choice; none for the model's own.
 fn sides(size: &str) -> Option<[u32; 2]> {
-    let (width, height) = size.split_once(" × ")?;
-    Some([width.parse().ok()?, height.parse().ok()?])
+    let (width, height) = size.split_once('×')?;
+    Some([width.trim().parse().ok()?, height.trim().parse().ok()?])
 }

@@ -101,7 +101,7 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, expected: &[u8]) -> Option<()> {
-        self.text[self.at..].starts_with(expected).then(|| self.at += expected.len())
+        self.text.get(self.at..)?.starts_with(expected).then(|| self.at += expected.len())
     }
 
     fn value(&mut self, depth: usize) -> Option<Json> {

@@ -14,7 +14,7 @@ use super::json::Json;
 use super::safetensors::{Patch, Tensor, Tensors};
 use super::sgm;
 use crate::ports::Files;
-use crate::value::{Error, SortedMap};
+use crate::value::{Error, SortedMap, holds};
 
 /// The most that the rank may be.
 const MOST_RANK: usize = 1024;
@@ -145,7 +145,7 @@ impl Lora {
                     COMPONENTS.iter().find_map(|(start, component)| Some((layer.strip_prefix(start)?, *component)))?;
                 Some(([component, "/", &plain(rest)].concat(), part))
             });
-            if let Some((_, kind)) = OTHERS.iter().find(|(mark, _)| name.contains(mark)) {
+            if let Some((_, kind)) = OTHERS.iter().find(|(mark, _)| holds(name, mark)) {
                 return Err(refuse(path, name, &["it is of a ", kind, ", which is not supported"].concat()));
             }
             let Some((layer, part)) = known else {

@@ -90,13 +90,13 @@ impl Cost {
     #[must_use]
     pub fn of(graph: &Graph) -> Self {
         let layout = Layout::of(graph, &[]);
-        let mut kernels: Vec<&str> = graph
-            .steps
-            .iter()
-            .map(|step| call_of(&step.work, Stored::Floats, TileChoices::default()).kernel.name)
-            .collect();
-        kernels.sort_unstable();
-        kernels.dedup();
+        let mut kernels: Vec<&str> = Vec::new();
+        for step in &graph.steps {
+            let name = call_of(&step.work, Stored::Floats, TileChoices::default()).kernel.name;
+            if !kernels.contains(&name) {
+                kernels.push(name);
+            }
+        }
         let floats = |bind: &Bind| match bind {
             Bind::Node(id) => graph.nodes[*id].rows() * graph.nodes[*id].lanes(),
             Bind::Weight(id) => graph.weights[*id].count(),

@@ -2,6 +2,7 @@
 //! blocks are counted through, and a layer's parts are numbered.
 
 use super::safetensors::Tensors;
+use crate::value::cut;
 
 /// What stands outside of the blocks.
 const WHOLE: [(&str, &str); 6] = [
@@ -32,7 +33,7 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn of(tensors: &Tensors) -> Self {
         let first = |name: &&str| name.starts_with("down_blocks.0.resnets.") && name.ends_with(".conv1.weight");
-        let block = |name: &str| name.split_once(".attentions.").map(|(block, _)| block.to_owned());
+        let block = |name: &str| cut(name, ".attentions.").map(|(block, _)| block.to_owned());
         Self {
             layers: tensors.names().filter(first).count() + 1,
             attended: tensors.names().filter_map(block).collect(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::engine::GpuEngine;
 use crate::kernels::EngineError;
-use crate::value::{EngineInfo, EngineKind};
+use crate::value::{EngineInfo, EngineKind, holds};
 
 /// Why there is no GPU, in one line for the visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub async fn probe() -> Result<Probe, NoGpu> {
     let found = adapter.get_info();
     let name = [named, found.name].into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "WebGPU adapter".into());
     let lower = name.to_ascii_lowercase();
-    let software = found.device_type == wgpu::DeviceType::Cpu || SOFTWARE.iter().any(|known| lower.contains(known));
+    let software = found.device_type == wgpu::DeviceType::Cpu || SOFTWARE.iter().any(|known| holds(&lower, known));
     let limits = adapter.limits();
     let features = adapter.features() & WANTED;
     let tier = tier(features);

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use crate::kernels::{EngineError, Kernel};
-use crate::value::SortedMap;
+use crate::value::{SortedMap, cut, holds};
 
 /// Where the storage buffers of a kernel begin; see [`Kernel`].
 pub(super) const FIRST_STORAGE: u32 = 2;
@@ -118,12 +118,12 @@ fn uniform(binding: u32) -> wgpu::BindGroupLayoutEntry {
 /// kernel; so the declarations are read here.
 fn declares(source: &str, binding: u32) -> Option<bool> {
     let plain: String =
-        source.lines().map(|line| line.split("//").next().unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        source.lines().map(|line| cut(line, "//").map_or(line, |(code, _)| code)).collect::<Vec<_>>().join("\n");
     let plain: String = plain.split_whitespace().collect();
     let marks = [format!("@group(0)@binding({binding})var<"), format!("@binding({binding})@group(0)var<")];
-    let after = marks.iter().find_map(|mark| plain.split_once(mark.as_str())).map(|(_, after)| after)?;
+    let after = marks.iter().find_map(|mark| cut(&plain, mark)).map(|(_, after)| after)?;
     let space = after.split_once('>').map_or(after, |(space, _)| space);
-    Some(space == "uniform" || !space.contains("read_write"))
+    Some(space == "uniform" || !holds(space, "read_write"))
 }
 
 #[cfg(test)]

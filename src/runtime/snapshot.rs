@@ -3,7 +3,7 @@
 use super::conduct::State;
 use crate::ids::{JobId, LaneId};
 use crate::queue::{JobState, JobView};
-use crate::value::SortedMap;
+use crate::value::{SortedMap, order};
 
 /// All lanes and all jobs that have not ended, with the last 200 that have.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +80,9 @@ impl State {
             let views = running.chain(waiting).filter_map(|(job, place)| Some((self.queue.job(job)?, place)));
             jobs.extend(views.map(|(view, place)| self.job_snapshot(&view, place)));
         }
-        jobs.sort_unstable_by_key(|job| job.id);
+        let ids: Vec<u64> = jobs.iter().map(|job| job.id.0).collect();
+        let mut jobs: Vec<_> = jobs.into_iter().map(Some).collect();
+        let jobs = order(&ids).into_iter().filter_map(|place| jobs.get_mut(place)?.take()).collect();
         Snapshot { lanes, jobs }
     }
 

@@ -7,6 +7,7 @@ mod error;
 mod picture;
 mod progress;
 mod sorted;
+mod text;
 mod time;
 mod words;
 
@@ -15,6 +16,7 @@ pub use error::{Error, ErrorKind};
 pub use picture::{Picture, PictureError, add_texts};
 pub use progress::{ChainLink, NoteLevel, Progress};
 pub use sorted::{SortedMap, SortedSet};
+pub use text::{cut, holds, order};
 pub use time::Time;
 pub use words::{decimal, tenths};
 

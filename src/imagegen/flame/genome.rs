@@ -6,6 +6,7 @@ use gradus_cpu::flame::{MOST_TRANSFORMS, TRANSFORM_FLOATS, WARM_UP, Walker};
 
 use crate::imagegen::palette::names_one;
 use crate::imagegen::random::Random;
+use crate::value::order;
 
 /// Variations by the words that ask for them, in the order of their weights.
 const VARIATIONS: [&str; 10] = [
@@ -136,8 +137,12 @@ fn judge(floats: Vec<f32>, count: u32, seed: u32, width: u32, height: u32) -> (f
 
 /// The first and last percent left out.
 fn range(values: &[f32]) -> (f32, f32) {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f32::total_cmp);
-    let at = |share: f32| sorted.get((sorted.len() as f32 * share) as usize).copied().unwrap_or(0.0);
+    // Without their signs, floats are in the order of their bits; below zero in the opposite one.
+    let bits = |value: &f32| if value.is_sign_negative() { !value.to_bits() } else { value.to_bits() | 1 << 31 };
+    let places = order(&values.iter().map(|value| bits(value).into()).collect::<Vec<_>>());
+    let at = |share: f32| {
+        let place = places.get((places.len() as f32 * share) as usize);
+        place.and_then(|&place| values.get(place)).copied().unwrap_or(0.0)
+    };
     (at(0.01), at(0.99))
 }

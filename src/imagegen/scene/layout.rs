@@ -178,14 +178,8 @@ fn touch(at: [f32; 3], one: &Placed, other: &Placed) -> bool {
 
 /// Clusters from left to right in one or two rows, each moved as a whole.
 fn side_by_side(roots: &[usize], objects: &mut [Placed], random: &mut Random) {
-    let mut order: Vec<usize> = Vec::new();
-    for &root in roots {
-        if !order.contains(&root) {
-            order.push(root);
-        }
-    }
     // By the place in the text of what the others refer to, so that a group stands together.
-    order.sort_unstable();
+    let order: Vec<usize> = (0..roots.len()).filter(|root| roots.contains(root)).collect();
     let rows = if order.len() > 4 { 2 } else { 1 };
     let in_row = order.len().div_ceil(rows);
     let mut z = 0.0;
