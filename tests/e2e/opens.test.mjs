@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { start } from "./harness/app_page.mjs";
+import { ROOT, start } from "./harness/app_page.mjs";
 
 let app;
 before(async () => { app = await start("demo"); });
@@ -20,6 +23,15 @@ test("opens on any sub-path with few requests and no error", async () => {
   assert.deepEqual(Object.keys(adapter).sort(), ["engine", "name", "software", "tier"]);
   assert.deepEqual(page.errors, []);
   await page.close();
+});
+
+test("what is published does not tell the folders of whoever built it", async () => {
+  const files = (await readdir(app.folder, { recursive: true })).filter((name) => /\.(wasm|js|html)$/.test(name));
+  assert.ok(files.some((name) => name.endsWith(".wasm")), files.join(" "));
+  for (const name of files) {
+    const text = await readFile(join(app.folder, name), "latin1");
+    for (const folder of [ROOT, `${homedir()}/`, "/registry/src/", "/rustlib/"]) assert.ok(!text.includes(folder), `${name}: ${folder}`);
+  }
 });
 
 test("a software adapter is left for the processor, and the page says so", async () => {

@@ -1,5 +1,6 @@
-// Shaders and style sheets travel as text in the module's data. Comments, indentation and line ends are taken out of them, and
-// spaces put at the end, so that every length and address stays and the compression has almost nothing to carry.
+// Shaders, style sheets and the places of panics travel as text in the module's data. Comments, indentation and line ends are
+// taken out of them, and of places the folders of whoever built it, which are nobody's business; spaces are put at the end, so
+// that every length and address stays and the compression has almost nothing to carry.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +17,19 @@ export function shortenTexts(module) {
       for (let at = module.indexOf(whole); at >= 0; at = module.indexOf(whole, at + 1)) short.copy(module, at);
     }
   }
-  return module;
+  return withoutFolders(module);
+}
+
+// Where a toolchain, a registry and this library keep their sources: behind it a place reads "library/core/src/fmt/mod.rs",
+// "png-0.18.0/src/encoder.rs" or "src/queue/mod.rs".
+const FOLDERS = [String.raw`/rustc/[0-9a-f]+/`, String.raw`/[\w./+-]*?/rustlib/src/rust/`, String.raw`/[\w./+-]*?/registry/src/[\w.-]+/`];
+const OURS = folder("").replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+export function withoutFolders(module) {
+  const places = new RegExp(`(?:${[...FOLDERS, OURS].join("|")})([\\w./+-]+?\\.rs)`, "g");
+  // One character a byte, so that places in the text are places in the module.
+  const text = module.toString("latin1").replace(places, (whole, place) => place.padEnd(whole.length));
+  return Buffer.from(text, "latin1");
 }
 
 // Signs stay apart: `a - -b` is not `a--b`. None of the shaders has block comments.

@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { launch, open, openIn } from "./browser.mjs";
 import { serve } from "./server.mjs";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+/** The folder of the repository. */
+export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const FOLDERS = { demo: "dist", hello: "examples/hello/dist", queue_guide: "examples/queue_guide/dist", fixture: "tests/fixture/dist" };
 
 /** Serves an app and starts a browser; call `stop()` at the end. */
@@ -11,6 +12,7 @@ export async function start(app, options = {}) {
   const server = await serve(ROOT + FOLDERS[app], options);
   const browser = await launch(options);
   return {
+    folder: ROOT + FOLDERS[app],
     server,
     browser,
     open: async (query = "", pageOptions = {}) => new AppPage(await open(browser, server.url + query, pageOptions)),
