@@ -25,7 +25,9 @@ pub(super) fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
             let _ = version.get();
             let area: &web_sys::HtmlTextAreaElement = area.unchecked_ref();
             area.set_value(&view.with_untracked(|view| text_of(&view.value)));
-            grow(area, lines, max_lines);
+            // With the frame, which lays the page out anyway: at once, it was a third of the task that opens a page.
+            let area = area.clone();
+            request_animation_frame(move || grow(&area, lines, max_lines));
         })
         .on("input", move |event| {
             if let Some(area) = target::<web_sys::HtmlTextAreaElement>(&event) {
