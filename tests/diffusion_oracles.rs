@@ -18,6 +18,31 @@ use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
 use support::Ticking;
 
+#[test]
+fn times_of_diffusers() {
+    // As diffusers 0.42.1 sets them.
+    let check = |config: &str, steps: usize, expected: &[f64]| {
+        let parsed = Config::parse("scheduler_config.json", config.as_bytes()).unwrap();
+        let schedule = Sampler::new(&parsed, None).unwrap().schedule(steps).unwrap();
+        let times: Vec<f64> = schedule.steps.iter().map(|step| step.t).collect();
+        assert_eq!(times.len(), expected.len(), "{config}: {times:?}");
+        for (got, expected) in times.iter().zip(expected) {
+            assert!((got - expected).abs() <= 1e-4 * expected, "{config}: {times:?}");
+        }
+    };
+    let flow = r#"{"_class_name": "FlowMatchEulerDiscreteScheduler", "use_karras_sigmas": true}"#;
+    check(flow, 1, &[1000.0]);
+    check(flow, 3, &[1000.0, 71.77132, 1.0]);
+    check(flow, 7, &[1000.0, 461.66077, 193.6097, 71.77132, 22.574745, 5.6433463, 1.0]);
+    let betas = r#""beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1"#;
+    let one = |class: &str, more: &str| format!(r#"{{"_class_name": "{class}", {betas}, {more}}}"#);
+    check(&one("PNDMScheduler", r#""skip_prk_steps": true"#), 1, &[1.0]);
+    check(&one("PNDMScheduler", r#""skip_prk_steps": true, "timestep_spacing": "trailing""#), 1, &[999.0]);
+    let karras = r#""use_karras_sigmas": true, "timestep_spacing": "#;
+    check(&one("EulerDiscreteScheduler", &format!("{karras}\"leading\"")), 1, &[1.0]);
+    check(&one("DPMSolverMultistepScheduler", &format!("{karras}\"trailing\"")), 1, &[999.0]);
+}
+
 /// diffusers' dummy sample, and its dummy model x · t / (t + 1), through a schedule; in double precision.
 fn full_loop(config: &str, steps: usize) -> Vec<f64> {
     let config = Config::parse("scheduler_config.json", config.as_bytes()).unwrap();

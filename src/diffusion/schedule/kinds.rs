@@ -177,7 +177,9 @@ impl Sampler {
         let stride = (self.betas.count() / steps) as f64;
         let mut times = self.times(steps, true);
         // The second time comes twice: the first step is taken again with a better slope.
-        times.insert(1, times[1]);
+        if let Some(&second) = times.get(1) {
+            times.insert(1, second);
+        }
         let step = |place_in_all: usize| {
             let t = times[place_in_all];
             // What was kept counts from the first step that is taken.
@@ -222,7 +224,7 @@ impl Sampler {
             let [picture, _] = parts(self.predicts, a, b);
             Step { t, input_scale: 1.0, sums, noise: false, start: [a, b], picture: [picture.0, picture.1] }
         };
-        Schedule { init_sigma: 1.0, steps: (0..=steps).map(step).collect() }
+        Schedule { init_sigma: 1.0, steps: (0..times.len()).map(step).collect() }
     }
 
     /// Euler's method on a rectified flow (Liu et al., 2022; Esser et al., 2024): sample = (1 − σ) picture + σ noise.
@@ -231,7 +233,12 @@ impl Sampler {
         let shifted = |sigma: f64| self.shift * sigma / (1.0 + (self.shift - 1.0) * sigma);
         let (high, low) = (shifted(1.0), shifted(1.0 / all));
         let between = |n: usize| shifted(high + (low - high) * n as f64 / (steps - 1).max(1) as f64);
-        let sigma = |n: usize| if n == steps { 0.0 } else { between(n) };
+        let mut sigmas: Vec<f64> = (0..steps).map(between).collect();
+        if self.karras {
+            sigmas = karras(sigmas[0], sigmas[steps - 1], steps);
+        }
+        sigmas.push(0.0);
+        let sigma = |n: usize| sigmas[n];
         let step = |n: usize| Step {
             t: sigma(n) * all,
             input_scale: 1.0,

@@ -236,7 +236,7 @@ impl Sampler {
             spacing,
             betas: Betas::new(config, kind)?,
             offset: config.float("steps_offset", 0.0)?,
-            karras: matches!(kind, Kind::Euler | Kind::Dpm) && config.flag("use_karras_sigmas", false)?,
+            karras: matches!(kind, Kind::Euler | Kind::Dpm | Kind::Flow) && config.flag("use_karras_sigmas", false)?,
             ends_low: matches!(kind, Kind::Euler | Kind::Dpm) && ends_low,
             last_is_first_order: config.flag("lower_order_final", true)?,
             clip,
@@ -270,10 +270,8 @@ impl Sampler {
             Kind::Lcm => self.origin_steps.min(self.betas.count()),
             _ => self.betas.count().min(Self::MOST_STEPS),
         };
-        // PNDM repeats its second step, and a karras schedule needs two ends.
-        let least = if self.kind == Kind::Pndm || self.karras { 2 } else { 1 };
-        if !(least..=most).contains(&steps) {
-            return Err(Error::new(format!("This sampler takes {least} to {most} steps, not {steps}.")));
+        if !(1..=most).contains(&steps) {
+            return Err(Error::new(format!("This sampler takes 1 to {most} steps, not {steps}.")));
         }
         let mut schedule = match self.kind {
             Kind::Euler | Kind::EulerAncestral => self.euler(steps),
