@@ -44,7 +44,7 @@ fn picture(values: &[f32], side: usize) -> Picture {
 }
 
 async fn as_diffusers(engine: &dyn Engine) {
-    for (fixture, count) in [("sd1", 4), ("xl", 3)] {
+    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 8)] {
         pictures_of(fixture, count, engine).await;
     }
 }
@@ -68,6 +68,7 @@ async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
             seed: number("seed") as u64,
             steps: number("steps") as usize,
             guidance: number("guidance") as f32,
+            pictures: wanted.get("pictures").and_then(Json::number).map_or(1, |count| count as usize),
             ..pipeline.usual_request()
         };
         if wanted.get("image").is_some() {
@@ -79,9 +80,14 @@ async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
             request.start = Some(Start { picture: start, strength: number("strength") as f32, mask });
         }
         let made = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap();
-        let expected = picture(&tensors.read(&*files, &text("out")).await.unwrap(), side);
-        let apart = made[0].rgba().iter().zip(expected.rgba()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-        assert!(apart <= 1, "{fixture}: {} of strength {:?}: {apart} apart", text("kind"), wanted.get("strength"));
+        let expected = tensors.read(&*files, &text("out")).await.unwrap();
+        assert_eq!(expected.len(), request.pictures * 3 * side * side);
+        for (number, (made, expected)) in made.iter().zip(expected.chunks(3 * side * side)).enumerate() {
+            let expected = picture(expected, side);
+            let apart = made.rgba().iter().zip(expected.rgba()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+            let strength = wanted.get("strength");
+            assert!(apart <= 1, "{fixture}: {} {number} of strength {strength:?}: {apart} apart", text("kind"));
+        }
     }
 }
 

@@ -314,6 +314,10 @@ impl Pipeline {
         Run { engine, control, .. }: Run<'_>,
     ) -> Result<(), Error> {
         let noise = generator.normal(self.count(shape));
+        if request.start.as_ref().is_some_and(|start| start.mask.is_some()) && !self.of.autoencoder.quick() {
+            // diffusers also draws a latent of what is kept of the picture, which networks of this kind do not read.
+            let _ = generator.normal(self.count(shape) / request.pictures);
+        }
         let mut first = sampling.first_latents(&noise, schedule);
         if let (Some(start), Some(latent), Some(step)) = (&request.start, latent, schedule.steps.first()) {
             // A mask at full strength begins from noise alone: what is kept is put back behind each step.
@@ -412,7 +416,7 @@ impl Pipeline {
         stage.weights(self.precision, &*self.files, run.engine, run.control, &mut meter).await
     }
 
-    /// The latent of a picture, once for each picture that is made, multiplied as the network wants it.
+    /// The latent of a picture, repeated for each picture that is made, multiplied as the network wants it.
     async fn encode(
         &self,
         start: &Start,
@@ -438,14 +442,13 @@ impl Pipeline {
         if self.of.autoencoder.quick() {
             return Ok(coded.iter().map(|x| x * scaling).collect::<Vec<_>>().repeat(request.pictures));
         }
-        // Means, then log variances: a latent is drawn for each picture.
+        // Means, then log variances: a latent is drawn once.
         let (means, variances) = coded.split_at(coded.len() / 2);
-        let noise = generator.normal(means.len() * request.pictures);
-        let draw = |(n, noise): (usize, &f32)| {
-            let (mean, variance) = (means[n % means.len()], variances[n % means.len()]);
+        let noise = generator.normal(means.len());
+        let draw = |((mean, variance), noise): ((&f32, &f32), &f32)| {
             (mean + (0.5 * variance.clamp(-30.0, 20.0)).exp() * noise) * scaling
         };
-        Ok(noise.iter().enumerate().map(draw).collect())
+        Ok(means.iter().zip(variances).zip(&noise).map(draw).collect::<Vec<_>>().repeat(request.pictures))
     }
 }
 
