@@ -29,11 +29,11 @@ pub(super) fn rows(page: Page, lane: usize) -> AnyView {
             .unwrap_or_default()
     });
     each(rows, move |row| {
-        // Rows are seated before they are looked at.
         one(
             page,
             Memo::new(move |_| {
-                rows.track();
+                // Read, not only tracked: rows are seated before they are looked at.
+                rows.with(Vec::len);
                 let job = places.with_value(|places: &Vec<Place>| {
                     places.iter().find(|place| place.row == row).map(|place| place.key)
                 })?;
