@@ -67,8 +67,13 @@ export interface Job {
   lane: string;
   session: string;
   state: "waiting" | "running" | "done" | "failed" | "cancelled";
-  /** The place among those that wait, 1 is next; null for a job that does not wait, or has a slot and not yet a worker. */
+  /**
+   * The place among its session's jobs of one priority that wait in the lane, 1 is next; null for a job that does not wait,
+   * or has a slot and not yet a worker. The lane's `waiting` is the order of all.
+   */
   position: number | null;
+  /** The job that it waits for, of a chain; null where it waits for none. */
+  after: string | null;
   /** Counted from 1. */
   attempt: number;
   /** The share done, 0 to 1; null where it is not known. */
@@ -82,7 +87,8 @@ export interface Adapter {
   name: string;
   /** A GPU adapter in software, or the processor. */
   software: boolean;
-  /** "packed-f16" or "shader-f16" of a GPU; "simd128" or "scalar" of the processor. */
+  /** "packed-f16" or "shader-f16" of a GPU; "relaxed-simd", "simd128" or "scalar" of the processor. Empty in an app
+   * without pictures, which has no engine. */
   tier: string;
 }
 

@@ -275,6 +275,17 @@ fn what_cannot_be_read_is_said_and_the_rest_taken_up() {
     }
 }
 
+/// Tabs that open together learn what computes, though the one that leads does not know it yet when the others say hello.
+#[test]
+fn all_tabs_know_what_computes() {
+    let browser = Browser::new();
+    let tabs = [browser.open(1), browser.open(2), browser.open(3)];
+    let known = || tabs.map(|tab| browser.tab(tab).runtime.engine().map(|info| info.name));
+    assert_eq!(known(), [None, None, None]);
+    browser.pass(50);
+    assert_eq!(known(), ["CPU"; 3].map(|name| Some(name.to_owned())));
+}
+
 #[test]
 fn tabs_share_one_limit_and_one_queue() {
     let browser = Browser::new();

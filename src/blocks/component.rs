@@ -243,7 +243,9 @@ impl Range {
         let high = self.maximum.is_some_and(|most| number > most);
         let broken = self.whole && number.fract() != 0.0;
         if !number.is_finite() || low || high || broken {
-            let shown = if number.is_finite() { decimal(number, 6) } else { "This".into() };
+            // Only what can be shown as it was typed is told back.
+            let plain = number.abs() < 1e9 && (number * 1e6).round() / 1e6 == number;
+            let shown = if plain { decimal(number, 6) } else { "This".into() };
             return Err(format!("{shown} is not accepted. Type a {}number{}.", self.adjective(), self.words()));
         }
         Ok(())

@@ -36,6 +36,7 @@ const connect = (name) => new Promise((resolve, reject) => {
 
 /** Opens the log, shuts out whoever had it open, and gives [records, keys, values]. */
 export async function openLog(name) {
+  if (!hasOrigin()) throw new Error("it does so only for a page from https or from this machine");
   base ??= await connect(name);
   const transaction = base.transaction(STORES, "readwrite");
   const over = done(transaction);

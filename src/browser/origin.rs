@@ -33,15 +33,13 @@ extern "C" {
     async fn session(name: &str) -> JsValue;
 }
 
-/// What the tabs of the app with this name share; `None` where the browser has no such thing (on plain http from another
-/// machine, or very old).
+/// What the tabs of the app with this name share. Where the browser has no such thing (on plain http from another machine,
+/// or very old) there are no tabs, and the log says why it cannot be opened.
 #[must_use]
-pub fn origin(app: &str) -> Option<(Rc<dyn Log>, Rc<dyn Tabs>)> {
+pub fn origin(app: &str) -> (Rc<dyn Log>, Option<Rc<dyn Tabs>>) {
     let name: Rc<str> = format!("gradus/{app}").into();
-    has_origin().then(|| {
-        let log: Rc<dyn Log> = Rc::new(BrowserLog { name: Rc::clone(&name) });
-        (log, Rc::new(BrowserTabs { name }) as Rc<dyn Tabs>)
-    })
+    let log = Rc::new(BrowserLog { name: Rc::clone(&name) });
+    (log, has_origin().then(|| Rc::new(BrowserTabs { name }) as Rc<dyn Tabs>))
 }
 
 /// This tab's session: the same after a reload.

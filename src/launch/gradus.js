@@ -3,7 +3,8 @@
 /** The job as scripts hold it; `start` is given a function that hears what becomes of it. */
 function job(raw, listener, inputs) {
   const partials = [];
-  let wake = () => {};
+  // Replaced by each piece of news, so that any number of loops can wait for the next.
+  let news = Promise.withResolvers();
   let over = false;
   const accepted = Promise.withResolvers();
   const done = Promise.withResolvers();
@@ -20,7 +21,8 @@ function job(raw, listener, inputs) {
         done.reject(error);
       }
     }
-    wake();
+    news.resolve();
+    news = Promise.withResolvers();
   });
   // Who does not look at a promise is not to be bothered by its failing.
   own.accepted.catch(() => {});
@@ -28,7 +30,7 @@ function job(raw, listener, inputs) {
   own.cancel = () => { own.accepted.then((id) => raw.cancel(id)).catch(() => {}); };
   own[Symbol.asyncIterator] = async function* () {
     for (let place = 0; ; place += 1) {
-      while (place >= partials.length && !over) await new Promise((resolve) => { wake = resolve; });
+      while (place >= partials.length && !over) await news.promise;
       if (place >= partials.length) break;
       yield partials[place];
     }
@@ -39,7 +41,10 @@ function job(raw, listener, inputs) {
 
 export function install(raw) {
   const heard = { accepted: new Set(), started: new Set(), ended: new Set() };
-  raw.observe((what, id) => heard[what].forEach((callback) => callback(id)));
+  raw.observe((what, id) => heard[what].forEach((callback) => {
+    // One that throws keeps no other from hearing.
+    try { callback(id); } catch (error) { reportError(error); }
+  }));
   window.gradus = {
     snapshot: raw.snapshot,
     adapter: raw.adapter,

@@ -31,8 +31,8 @@ pub(super) fn open(blocks: Blocks) {
         let session = browser::session_id(app.name()).await;
         // Without storage and alone among its tabs: for measuring what they cost, and for who wants neither.
         let kept = browser::query("storage").as_deref() != Some("off");
-        let (log, tabs) = kept.then(|| browser::origin(app.name())).flatten().unzip();
-        show(app, engine, session, log, tabs);
+        let (log, tabs) = kept.then(|| browser::origin(app.name())).unzip();
+        show(app, engine, session, log, tabs.flatten());
     });
     #[cfg(not(feature = "storage"))]
     show(app, engine, SessionId(1), None, None);

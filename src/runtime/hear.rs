@@ -22,8 +22,9 @@ impl State {
             Ok(ToPage::Ready) => self.pool.ready(worker),
             Ok(ToPage::Refused(reason)) => self.worker_broke(worker, &reason),
             Ok(ToPage::Engine(info)) => {
-                self.engine = Some(info);
+                self.engine = Some(info.clone());
                 self.panel_changed = true;
+                self.tell_engine(info);
             }
             Ok(ToPage::Job { job, attempt, news }) => {
                 if self.pool.has(worker, job, attempt) {

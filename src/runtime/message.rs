@@ -43,6 +43,8 @@ pub(super) enum Message {
     Leads,
     /// To a tab that has come: the queue as it is.
     Whole(SessionId, Box<Whole>, Option<EngineInfo>),
+    /// Of the one that leads: what computes, once it is known.
+    Engine(EngineInfo),
     /// Of the one that leads: what came true, and is written.
     News(News),
     /// To one tab: its submit was refused.

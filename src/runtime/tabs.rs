@@ -11,7 +11,7 @@ use super::{STORAGE, TabFault};
 use crate::ids::{Attempt, JobId, SessionId};
 use crate::ports::{Found, LogError, TabSignal};
 use crate::queue::{Fact, Refused, WorkerEvent};
-use crate::value::{NoteLevel, Value};
+use crate::value::{EngineInfo, NoteLevel, Value};
 use crate::wire;
 
 /// How long a tab waits for the one that leads before it says that it waits.
@@ -220,6 +220,7 @@ impl State {
                 self.adopt(*whole, false);
                 self.catch_up();
             }
+            Message::Engine(info) if self.part == Part::Follows => self.engine = Some(info),
             Message::News(news) if self.part == Part::Follows => self.hear_news(news),
             Message::Refused(session, token, refused) if session == self.options.session => {
                 if let Some(submit) = self.sent.remove(&token) {
@@ -272,6 +273,13 @@ impl State {
             }
         }
         self.touch(job);
+    }
+
+    /// Tells the other tabs what computes: who came before that was known has not heard of it.
+    pub(super) fn tell_engine(&mut self, info: EngineInfo) {
+        if !self.audience.tabs.is_empty() {
+            self.say_after(&Message::Engine(info));
+        }
     }
 
     /// Tells the other tabs what a worker said: all of them how far it is, its own the rest.

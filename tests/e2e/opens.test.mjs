@@ -56,6 +56,21 @@ test("fits a window of 360 pixels, and the queue opens from its bar", async () =
   await page.close();
 });
 
+test("Ctrl+Enter presses the button of the tab that is shown, once however long it is held", async () => {
+  const page = await app.open();
+  const lane = async (id) => (await page.snapshot()).jobs.filter((job) => job.lane === id).length;
+  const before = await lane("studio");
+  await page.tab("Studio").click();
+  await page.tab("Studio").focus();
+  await page.page.keyboard.down("Control");
+  for (let held = 0; held < 4; held++) await page.page.keyboard.down("Enter");
+  await page.page.keyboard.up("Enter");
+  await page.page.keyboard.up("Control");
+  await page.until((snapshot, before) => snapshot.jobs.filter((job) => job.lane === "studio").length > before, before);
+  assert.deepEqual([await lane("studio") - before, await lane("image_gen")], [1, 0]);
+  await page.close();
+});
+
 test("works by keyboard alone", async () => {
   const page = await app.open();
   await page.tab("Queue guide").focus();

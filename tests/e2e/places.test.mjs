@@ -5,9 +5,12 @@ import { start } from "./harness/app_page.mjs";
 test("without WebGPU the processor computes, and one line says so", async (t) => {
   const app = await start("demo");
   t.after(() => app.stop());
-  const page = await app.open("", { withoutWebGpu: true, permissions: [] });
+  // On plain http from another machine neither page nor worker has it.
+  const page = await app.open("", { host: "plain.test" });
+  assert.equal(await page.page.evaluate(() => navigator.gpu), undefined);
   await page.page.waitForFunction(() => window.gradus.adapter() !== null);
   assert.equal((await page.adapter()).engine, "cpu");
+  await page.region("Queue").getByText("This browser offers no WebGPU here").waitFor();
   await page.pressIn(page.region("Example 1"), "Generate Image");
   await page.ended("image_gen", "done", 1);
   assert.deepEqual(page.errors, []);
@@ -19,7 +22,7 @@ test("a browser without WebGPU at all", async (t) => {
   const page = await app.open();
   await page.page.waitForFunction(() => window.gradus.adapter() !== null);
   assert.equal((await page.adapter()).engine, "cpu");
-  await page.region("Queue").getByText("computed on the processor").waitFor();
+  await page.region("Queue").getByText("No GPU is open to this page, so pictures are computed on the processor.").waitFor();
   await page.pressIn(page.region("Example 1"), "Generate Image");
   await page.ended("image_gen", "done", 1);
   assert.deepEqual(page.errors, []);

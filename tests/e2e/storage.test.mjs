@@ -9,6 +9,16 @@ after(() => app.stop());
 
 const NOT_KEPT = /Nothing outlives this page, since the browser stores nothing/;
 
+test("a page on plain http from another machine says in one line that nothing is kept, and why", async () => {
+  const page = await app.open("", { host: "plain.test" });
+  assert.equal(await page.page.evaluate(() => isSecureContext), false);
+  await page.page.getByText(/Nothing outlives this page.*https/).waitFor();
+  assert.equal(await page.page.getByText(NOT_KEPT).count(), 1);
+  assert.ok(await work(page, 5));
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
 /** So many jobs from a script, to their ends; how long that took. */
 const work = (page, count) => page.page.evaluate(async (count) => {
   const began = performance.now();

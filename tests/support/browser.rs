@@ -11,8 +11,8 @@ use futures_util::future::LocalBoxFuture;
 use gradus::blocks::App;
 use gradus::ids::{ComponentId, JobId, ListenerId, SessionId};
 use gradus::kernels::{Control as _, Engine, cpu::CpuEngine};
-use gradus::ports::TabSignal;
 use gradus::ports::memory::{ManualClock, ManualTimer, MemoryStore, MemoryWorkers, Origin, Tasks};
+use gradus::ports::{TabSignal, Timer as _};
 use gradus::prelude::*;
 use gradus::runtime::view::Told;
 use gradus::runtime::{JobSnapshot, LaneSnapshot, Options, Ports, Runtime};
@@ -20,11 +20,17 @@ use gradus::value::EngineInfo;
 use gradus::wire::EngineChoice;
 use gradus::worker::{Engines, Worker};
 
-struct CpuEngines;
+struct CpuEngines(Rc<ManualTimer>);
 
 impl Engines for CpuEngines {
+    /// It takes a while to find out, as in a browser.
     fn look(&self, _: EngineChoice) -> LocalBoxFuture<'static, EngineInfo> {
-        async { CpuEngine::new("test").info().clone() }.boxed_local()
+        let found = self.0.sleep(Duration::from_millis(30));
+        async move {
+            found.await;
+            CpuEngine::new("test").info().clone()
+        }
+        .boxed_local()
     }
 
     fn open(&self, _: EngineChoice) -> LocalBoxFuture<'static, Result<Rc<dyn Engine>, Error>> {
@@ -116,7 +122,7 @@ impl Browser {
                 timer: its_timer.clone(),
                 spawn: its_tasks.clone(),
                 page,
-                engines: Rc::new(CpuEngines),
+                engines: Rc::new(CpuEngines(its_timer.clone())),
             };
             let worker = Worker::new(app(), ports);
             Some(Rc::new(move |message: &[u8]| worker.handle_message(message)) as _)

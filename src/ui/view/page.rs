@@ -22,13 +22,22 @@ pub(super) fn page(page: Page) -> AnyView {
 
 /// Ctrl+Enter or Cmd+Enter presses the button of the region one is in, else of the tab that is shown.
 fn press_generate(event: ev::KeyboardEvent) {
-    if event.key() != "Enter" || !(event.ctrl_key() || event.meta_key()) {
+    // A key that is held asks once.
+    if event.key() != "Enter" || !(event.ctrl_key() || event.meta_key()) || event.repeat() {
         return;
     }
     let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    let region = target.and_then(|element| element.closest("[data-region]").ok().flatten());
-    let shown = || document().query_selector("[role=tabpanel]:not([hidden]), main").ok().flatten();
-    if let Some(region) = region.or_else(shown)
+    let around = |selector: &str| target.as_ref().and_then(|element| element.closest(selector).ok().flatten());
+    // On a button it is that one's press, as Enter alone is.
+    if let Some(button) = around("main button.button").and_then(|button| button.dyn_into::<web_sys::HtmlElement>().ok())
+    {
+        event.prevent_default();
+        button.click();
+        return;
+    }
+    let shown = |selector: &str| document().query_selector(selector).ok().flatten();
+    let region = around("[data-region]").or_else(|| shown("[role=tabpanel]:not([hidden])")).or_else(|| shown("main"));
+    if let Some(region) = region
         && press_first_button(&region)
     {
         event.prevent_default();

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
 
 use super::Page;
 use super::component::bar;
-use super::el::{El, each, el, nothing};
+use super::el::{El, each, el, nothing, target};
 use super::waiting;
 use crate::ids::{JobId, LaneId};
 use crate::runtime::view::{EndedView, LaneView, Phase, SlotView};
@@ -144,11 +145,22 @@ pub(super) fn action(name: &'static str) -> El {
 }
 
 fn cancel(page: Page, job: JobId) -> El {
-    el("button", "cancel")
-        .attr("type", "button")
-        .attr("aria-label", &format!("Cancel job {job}"))
-        .text("×")
-        .on("click", move |_| page.cancel(job))
+    el("button", "cancel").attr("type", "button").attr("aria-label", &format!("Cancel job {job}")).text("×").on(
+        "click",
+        move |event| {
+            page.cancel(job);
+            target::<web_sys::Element>(&event).iter().for_each(stay);
+        },
+    )
+}
+
+/// What was pressed goes away or moves; who is in the panel by keyboard stays in it.
+pub(super) fn stay(pressed: &web_sys::Element) {
+    let panel = pressed.closest(".panel").ok().flatten();
+    if let Some(panel) = panel.and_then(|panel| panel.dyn_into::<web_sys::HtmlElement>().ok()) {
+        // It can only fail on an element that is gone.
+        let _ = panel.focus();
+    }
 }
 
 fn slot(page: Page, lane: usize, job: JobId) -> AnyView {

@@ -18,6 +18,8 @@ pub(super) fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
     let version = page.version(id);
     control("textarea", "input", page, id, spec)
         .attr("rows", &lines.to_string())
+        // Each paragraph runs as its own script does.
+        .attr("dir", "auto")
         .attr("placeholder", placeholder)
         .flag("readonly", read_only)
         .live(move |area| {
@@ -40,7 +42,10 @@ pub(super) fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
             let breaks = key.shift_key() || key.ctrl_key() || key.meta_key() || key.is_composing();
             if key.key() == "Enter" && !breaks && !read_only {
                 event.prevent_default();
-                submit(page, id, &event);
+                // A key that is held asks once.
+                if !key.repeat() {
+                    submit(page, id, &event);
+                }
             }
         })
 }

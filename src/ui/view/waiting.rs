@@ -5,11 +5,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::el::{El, each, el};
-use super::panel::{action, of_lane};
+use super::el::{El, each, el, target};
+use super::panel::{action, of_lane, stay};
 use crate::ids::JobId;
 use crate::runtime::Move;
 use crate::runtime::view::WaitingView;
@@ -75,7 +74,7 @@ fn one(page: Page, view: Memo<Option<WaitingView>>) -> AnyView {
         .into()
 }
 
-/// Who stood on a button of a job that is gone stands nowhere, as if the row were gone, and not on another job's.
+/// Who stood on a button of a job that is gone stands on the panel, as if the row were gone, and not on another job's.
 fn let_go(view: Memo<Option<WaitingView>>) -> impl Fn(&web_sys::Element) {
     let shown = Cell::new(None);
     move |row| {
@@ -83,10 +82,8 @@ fn let_go(view: Memo<Option<WaitingView>>) -> impl Fn(&web_sys::Element) {
         if shown.replace(job) == job {
             return;
         }
-        let focused = document().active_element().filter(|focused| row.contains(Some(focused)));
-        if let Some(focused) = focused.and_then(|focused| focused.dyn_into::<web_sys::HtmlElement>().ok()) {
-            // It can only fail on an element that is gone.
-            let _ = focused.blur();
+        if document().active_element().is_some_and(|focused| row.contains(Some(&focused))) {
+            stay(row);
         }
     }
 }
@@ -112,10 +109,11 @@ impl Pressed {
         let view = self.view;
         button.live_attr("aria-label", move || job_of(view.get()).map(|job| format!("{name} {job}"))).on(
             "click",
-            move |_| {
+            move |event| {
                 let (began, now) = (self.at.take(), job_of(self.view.get_untracked()));
                 if let Some(job) = now.filter(|_| began.is_none() || began == now) {
                     act(job);
+                    target::<web_sys::Element>(&event).iter().for_each(stay);
                 }
             },
         )

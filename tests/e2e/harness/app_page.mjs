@@ -15,7 +15,11 @@ export async function start(app, options = {}) {
     folder: ROOT + FOLDERS[app],
     server,
     browser,
-    open: async (query = "", pageOptions = {}) => new AppPage(await open(browser, server.url + query, pageOptions)),
+    open: async (query = "", { host, ...pageOptions } = {}) => {
+      const url = new URL(server.url + query);
+      if (host) url.hostname = host;
+      return new AppPage(await open(browser, url.href, pageOptions));
+    },
     stop: async () => { await browser.close(); await server.close(); },
   };
 }

@@ -9,6 +9,8 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A page of this host is one of plain http from another machine.
+  "--host-resolver-rules=MAP plain.test 127.0.0.1",
 ];
 const CHROMIUM = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 
@@ -21,7 +23,6 @@ export function launch({ webgpu = true } = {}) {
 /** Opens a page that keeps what it says on the console as errors. */
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  if (options.withoutWebGpu) await context.addInitScript(() => { delete Navigator.prototype.gpu; });
   return openIn(context, url);
 }
 
