@@ -232,7 +232,9 @@ impl Pipeline {
         let sampler = Sampler::new(&self.of.sampler, request.sampler)?;
         // As diffusers does: of all steps the last ones, by the strength.
         let taken = request.start.as_ref().map_or(request.steps, |start| {
-            ((request.steps as f64 * f64::from(start.strength)) as usize).min(request.steps)
+            // The number that was typed: 0.7 in single precision is a little less, and ten steps of it were six.
+            let typed = (f64::from(start.strength) * 1e6).round() / 1e6;
+            ((request.steps as f64 * typed) as usize).min(request.steps)
         });
         let schedule = sampler.schedule_from(request.steps, request.steps - taken)?;
         let scale = self.scale();

@@ -26,6 +26,8 @@ const KNOWN: &[&str] = &[
     "eos_token",
     "errors",
     "extra_special_tokens",
+    "is_local",
+    "local_files_only",
     "model_max_length",
     "name_or_path",
     "pad_token",
