@@ -25,8 +25,6 @@ enum Middle {
     Crossing(usize),
     /// One residual block.
     Plain,
-    /// Nothing.
-    Empty,
 }
 
 /// A UNet's configuration.
@@ -162,7 +160,10 @@ impl Unet {
         }
         // Null means nothing, and a field that is missing the usual block.
         let middle = match (config.says("mid_block_type"), config.only("mid_block_type", &MIDDLES)?) {
-            (true, _) if config.get("mid_block_type").is_none() => Middle::Empty,
+            // Its first up-block would have one tensor as source and as skip, which no kernel here takes.
+            (true, _) if config.get("mid_block_type").is_none() => {
+                return Err(config.refuse("mid_block_type", &MIDDLES.join(", ")));
+            }
             (_, 1) => Middle::Plain,
             _ => Middle::Crossing(depths.last().copied().unwrap_or(1)),
         };
@@ -251,9 +252,7 @@ impl Unet {
             g.name(&path, h);
         }
         let deepest = &self.levels[last];
-        if self.middle != Middle::Empty {
-            h = resnet(&mut g, h, None, "mid_block.resnets.0", deepest.channels, self.norm, Some(time));
-        }
+        h = resnet(&mut g, h, None, "mid_block.resnets.0", deepest.channels, self.norm, Some(time));
         if let Middle::Crossing(depth) = self.middle {
             h = self.crossing(&mut g, h, context, "mid_block", 0, Some(depth), deepest.heads);
             h = resnet(&mut g, h, None, "mid_block.resnets.1", deepest.channels, self.norm, Some(time));
