@@ -7,16 +7,19 @@ mod fixtures;
 mod support;
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
+use gradus::Error;
 use gradus::diffusion::{Pipeline, Report, Request};
 use gradus::kernels::{Buffer, Control, Engine, EngineError, Recording, cpu::CpuEngine};
 use gradus::ports::Files;
+use gradus::ports::memory::MemoryFiles;
 use gradus::value::{EngineInfo, EngineKind};
-use support::Ticking;
 use support::watcher::Watcher;
+use support::{Ticking, tensor_file};
 
 fn control() -> Ticking {
     Ticking::by(Duration::from_millis(2))
@@ -130,5 +133,67 @@ fn a_report_tells_what_a_checkpoint_takes_before_it_is_read() {
         let small = EngineInfo { kind: EngineKind::Gpu, largest_buffer: 1 << 10, ..engine.info().clone() };
         let refused = Report::read(&files, &small).await.unwrap().fit.unwrap_err();
         assert!(refused.message().contains("this graphics adapter allows 0 MiB"), "{refused}");
+    });
+}
+
+/// A checkpoint whose network's file says that it is larger than it is.
+struct Longer {
+    files: MemoryFiles,
+    by: u64,
+}
+
+const NETWORK: &str = "unet/diffusion_pytorch_model.safetensors";
+
+impl Files for Longer {
+    fn size<'a>(&'a self, path: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, Error>> {
+        Box::pin(async move {
+            let longer = if path == NETWORK { self.by } else { 0 };
+            Ok(self.files.size(path).await?.map(|size| size + longer))
+        })
+    }
+
+    fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, Error>> {
+        self.files.read(path, range)
+    }
+}
+
+/// What the report says of the fixture on a GPU, and on the processor, with the network's file changed and so many MiB longer
+/// by a tensor that nothing reads.
+async fn weight_bytes(change: impl Fn(&mut tensor_file::Entry), mebibytes: u64) -> [u64; 2] {
+    let by = mebibytes << 20;
+    let files = fixtures::files("sd1", |name, bytes| {
+        (name == NETWORK).then(|| {
+            let small = tensor_file::changed(bytes, &change);
+            // An entry behind all others: its bytes are not there.
+            let length = u64::from_le_bytes(small[..8].try_into().unwrap()) as usize;
+            let data = (small.len() - 8 - length) as u64;
+            let header = std::str::from_utf8(&small[8..8 + length]).unwrap();
+            let entry = format!(
+                ",\"unused\":{{\"dtype\":\"F32\",\"shape\":[{}],\"data_offsets\":[{data},{}]}}}}",
+                by / 4,
+                data + by
+            );
+            let header = [header.strip_suffix('}').unwrap(), &entry].concat();
+            [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &small[8 + length..]].concat()
+        })
+    });
+    let files = Longer { files, by };
+    let cpu = CpuEngine::new("test").info().clone();
+    let gpu = EngineInfo { kind: EngineKind::Gpu, largest_buffer: 1 << 30, ..cpu.clone() };
+    let of = async |engine: &EngineInfo| Report::read(&files, engine).await.unwrap().needs.weight_bytes;
+    [of(&gpu).await, of(&cpu).await]
+}
+
+#[test]
+fn a_gpu_keeps_halves_of_bfloat16_and_of_large_components() {
+    pollster::block_on(async {
+        let [floats, on_cpu] = weight_bytes(|_| (), 1).await;
+        assert_eq!(floats, on_cpu);
+        let [large, large_on_cpu] = weight_bytes(|_| (), 257).await;
+        let [bfloat16, bfloat16_on_cpu] = weight_bytes(tensor_file::Entry::halve, 1).await;
+        assert_eq!([large_on_cpu, bfloat16_on_cpu], [on_cpu; 2]);
+        assert_eq!(large, bfloat16);
+        // The network is the most of this checkpoint; its norms stay floats.
+        assert!(large * 10 < floats * 8, "{large} of {floats}");
     });
 }

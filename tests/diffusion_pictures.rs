@@ -19,6 +19,7 @@ use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
 use gradus::value::Picture;
 use support::Ticking;
+use support::tensor_file;
 use support::watcher::Watcher;
 
 fn control() -> Ticking {
@@ -44,7 +45,7 @@ fn picture(values: &[f32], side: usize) -> Picture {
 }
 
 async fn as_diffusers(engine: &dyn Engine) {
-    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 8)] {
+    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 8), ("lcm", 6)] {
         pictures_of(fixture, count, engine).await;
     }
 }
@@ -249,6 +250,22 @@ fn numbers_that_are_none_are_told_with_their_stage() {
             let error = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap_err();
             assert!(error.message().starts_with(stage), "{path}: {error}");
         }
+        // The encoder is asked only where a picture is to begin from.
+        let files = fixtures::files("sd1", |name, bytes| {
+            (name == "vae/diffusion_pytorch_model.safetensors").then(|| {
+                tensor_file::changed(bytes, |entry| {
+                    if entry.name == "encoder.conv_in.weight" {
+                        entry.change(|_| f32::NAN);
+                    }
+                })
+            })
+        });
+        let pipeline = Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.unwrap();
+        let mut request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
+        let made = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap().remove(0);
+        request.start = Some(Start { picture: made, strength: 0.5, mask: None });
+        let error = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap_err();
+        assert!(error.message().starts_with("the encoder"), "{error}");
     });
 }
 
@@ -299,6 +316,57 @@ fn loras_of_every_naming_change_the_picture_and_add_up() {
             let off = none.rgba().iter().zip(plain.rgba()).map(far).max();
             assert!(off <= Some(1), "{name}: {off:?}");
         }
+    });
+}
+
+/// A LoRA file of the fixtures with its keys as another version of diffusers would write them.
+fn respelt(name: &str, spell: impl Fn(&str) -> String) -> MemoryFiles {
+    let file = lora_file(name, "", "");
+    let read = pollster::block_on(async {
+        let size = file.size("one.safetensors").await.unwrap().unwrap();
+        file.read("one.safetensors", 0..size).await.unwrap()
+    });
+    let mut file = MemoryFiles::default();
+    let mut count = 0;
+    let changed = tensor_file::changed(&read, |entry| {
+        let spelt = spell(&entry.name);
+        count += usize::from(spelt != entry.name);
+        entry.name = spelt;
+    });
+    assert!(count > 5, "{count} keys are spelt otherwise");
+    file.insert("one.safetensors", changed);
+    file
+}
+
+#[test]
+fn loras_of_older_and_newer_spellings_make_the_same_picture() {
+    pollster::block_on(async {
+        let expected = with_loras(vec![(lora_file("old", "", ""), 1.0)]).await.unwrap();
+        // diffusers 0.13 to 0.19: the attention's processor had the matrices, and at first no component was named.
+        let processor = |name: &str| {
+            let Some((path, rest)) = name.split_once(".to_") else { return name.to_owned() };
+            let (matrix, part) = rest.split_once(".lora.").unwrap();
+            [path, ".processor.to_", matrix.trim_end_matches(".0"), "_lora.", part].concat()
+        };
+        let nameless = |name: &str| match processor(name) {
+            changed if changed != name => changed.replace("unet.", ""),
+            same => same,
+        };
+        let of_text = |name: &str| {
+            let name = processor(name);
+            name.replace(".q_proj.lora_linear_layer.", ".to_q_lora.")
+                .replace(".v_proj.lora_linear_layer.", ".to_v_lora.")
+        };
+        for spelt in [respelt("old", processor), respelt("old", nameless), respelt("old", of_text)] {
+            assert_eq!(with_loras(vec![(spelt, 1.0)]).await.unwrap(), expected);
+        }
+        // As peft itself saves it, with the adapter's name. Its header, which says alpha, is left out in both.
+        let spelt =
+            |by: [&str; 2]| respelt("peft", move |name| name.replace(".lora_A.", by[0]).replace(".lora_B.", by[1]));
+        let named = with_loras(vec![(spelt([".lora_A.default.", ".lora_B.default."]), 1.0)]).await.unwrap();
+        let plain = with_loras(vec![(spelt([".lora.down.", ".lora.up."]), 1.0)]).await.unwrap();
+        assert_eq!(named, plain);
+        assert_ne!(named, with_loras(vec![]).await.unwrap());
     });
 }
 

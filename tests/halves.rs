@@ -13,10 +13,11 @@ use std::time::Duration;
 use gradus::diffusion::{Pipeline, Request};
 use gradus::gpu;
 use gradus::kernels::nn::{self, CONV, FLOATS, Stored, TileChoices, half};
-use gradus::kernels::{Engine, EngineError, Recording, TwinArgs};
+use gradus::kernels::{Engine, EngineError, Recording, TwinArgs, cpu::CpuEngine};
 use gradus_cpu::nn::blocks;
 use gradus_cpu::nn::conv::Shape;
 use gradus_cpu::nn::math::Activation;
+use support::tensor_file;
 use support::watcher::Watcher;
 use support::{Ticking, nn_cases};
 
@@ -188,16 +189,50 @@ fn numbers_beyond_halves_are_made_again_in_floats() {
 
 /// A safetensors file with the floats of a tensor a million times as large.
 fn scaled(bytes: &[u8], tensor: &str) -> Vec<u8> {
-    use gradus::diffusion::json::Json;
-    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let header = Json::parse(&bytes[8..8 + length]).unwrap();
-    let offsets = header.get(tensor).unwrap_or_else(|| panic!("no {tensor}")).get("data_offsets").unwrap();
-    let ends: Vec<usize> =
-        offsets.list().unwrap().iter().map(|end| end.whole().unwrap() as usize + 8 + length).collect();
-    let mut bytes = bytes.to_vec();
-    for number in bytes[ends[0]..ends[1]].chunks_exact_mut(4) {
-        let large = f32::from_le_bytes((&*number).try_into().unwrap()) * 1e6;
-        number.copy_from_slice(&large.to_le_bytes());
-    }
-    bytes
+    let mut found = false;
+    let changed = tensor_file::changed(bytes, |entry| {
+        if entry.name == tensor {
+            found = true;
+            entry.change(|number| number * 1e6);
+        }
+    });
+    assert!(found, "no {tensor}");
+    changed
+}
+
+#[test]
+fn weights_that_no_half_has_room_for_stay_floats_among_halves() {
+    pollster::block_on(async {
+        let path = "unet/diffusion_pytorch_model.safetensors";
+        let vulkan = gpu::probe().await.expect("a Vulkan adapter").in_floats().open().await.unwrap();
+        let cpu = CpuEngine::new("test");
+        let (plain, large) = ("none", "down_blocks.0.resnets.0.conv1.weight");
+        let mut made = Vec::new();
+        for tensor in [plain, large] {
+            let files = || {
+                fixtures::files("sd1", |name, bytes| {
+                    let of = |entry: &mut tensor_file::Entry| {
+                        // The norm behind it makes the same of the larger numbers, but for what it adds to its epsilon.
+                        if entry.name == tensor {
+                            entry.change(|number| number * 1e6);
+                        }
+                        entry.halve();
+                    };
+                    (name == path).then(|| tensor_file::changed(bytes, of))
+                })
+            };
+            let engines: [&dyn Engine; 2] = [&cpu, &vulkan];
+            for engine in engines {
+                let watcher = Watcher::default();
+                let pipeline = Pipeline::load(Rc::new(files()), engine, &control(), &watcher).await.unwrap();
+                let request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
+                made.push(pipeline.generate(&request, engine, &control(), &watcher).await.unwrap().remove(0));
+            }
+        }
+        for pair in made.chunks_exact(2) {
+            let far = pair[0].rgba().iter().zip(pair[1].rgba()).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(far <= Some(1), "{far:?}");
+        }
+        assert_ne!(made[0], made[2]);
+    });
 }

@@ -22,6 +22,8 @@ pub(super) struct Checkpoint {
     pub(super) encoders: Vec<Encoder>,
     /// Whether an empty negative prompt means zeros.
     pub(super) zeros: bool,
+    /// Whether the strength shortens the training's schedule instead of the steps that are taken of it.
+    pub(super) consistency: bool,
     pub(super) unet: Unet,
     pub(super) of_unet: Stage,
     pub(super) autoencoder: Autoencoder,
@@ -50,7 +52,7 @@ impl Checkpoint {
     pub(super) async fn open(files: &dyn Files, loras: &[Rc<dyn Merge>]) -> Result<Self, Error> {
         let parts = Parts::read(files).await?;
         let tokens = parts.tokens();
-        let Parts { clips, zeros, unet, autoencoder, sampler } = parts;
+        let Parts { clips, zeros, consistency, unet, autoencoder, sampler } = parts;
         let of_two = clips.len() > 1;
         let mut encoders = Vec::new();
         for (clip, folders) in clips.into_iter().zip([["text_encoder", "tokenizer"], ["text_encoder_2", "tokenizer_2"]])
@@ -66,7 +68,7 @@ impl Checkpoint {
         let of_unet = Stage::new(specs, tensors);
         let tensors = Tensors::open(files, "vae", "diffusion_pytorch_model").await?;
         let of_decoder = Stage::new(autoencoder.decoder(1, [8, 8])?.weights, tensors);
-        Ok(Self { encoders, zeros, unet, of_unet, autoencoder, of_decoder, sampler })
+        Ok(Self { encoders, zeros, consistency, unet, of_unet, autoencoder, of_decoder, sampler })
     }
 
     pub(super) fn stages(&self) -> impl Iterator<Item = &Stage> {

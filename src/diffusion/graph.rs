@@ -3,6 +3,7 @@
 
 use gradus_cpu::nn::conv::{COLUMNS, Shape};
 use gradus_cpu::nn::math::Activation;
+use gradus_cpu::nn::pointwise::{Combination, TERMS};
 use gradus_cpu::nn::{attention, norm};
 
 use super::weights::{NOTHING, Part, Spec};
@@ -366,6 +367,17 @@ impl Graph {
         let operations = 4.0 * (queries.rows() * shape.keys * queries.channels) as f64;
         let bind = vec![Bind::Node(queries.id), Bind::Node(pairs.id), Bind::Node(result.id)];
         self.push(Work::Attention(shape), bind, operations);
+        result
+    }
+
+    /// The same numbers as another tensor, for a call that would take one twice: nothing is bound twice.
+    pub fn copy(&mut self, source: Node) -> Node {
+        let result = self.node(source, [source.height, source.width], source.channels, source.head);
+        let one = Combination { factors: [1.0, 0.0, 0.0, 0.0, 0.0], ..Combination::default() };
+        let mut bind = vec![Bind::Node(source.id)];
+        bind.extend((1..TERMS).map(|number| Bind::Nothing(number - 1)));
+        bind.push(Bind::Node(result.id));
+        self.call(nn::combine(source.rows() * source.lanes(), &one), bind);
         result
     }
 

@@ -14,7 +14,7 @@ use super::json::Json;
 use super::safetensors::{Patch, Tensor, Tensors};
 use super::sgm;
 use crate::ports::Files;
-use crate::value::{Error, SortedMap, holds};
+use crate::value::{Error, SortedMap, cut, holds};
 
 /// The most that the rank may be.
 const MOST_RANK: usize = 1024;
@@ -103,6 +103,23 @@ struct Change {
     factor: f32,
 }
 
+/// A tensor's name as diffusers writes it today: with peft's name of the adapter it may have `.default`, and before 0.20
+/// the matrices were the attention's processor's.
+fn current(name: &str) -> String {
+    let mut name = name.to_owned();
+    if let Some((layer, part)) = cut(&name, ".default.") {
+        name = [layer, ".", part].concat();
+    }
+    let Some((layer, part)) = cut(&name, "_lora.") else { return name };
+    let Some((path, matrix)) = layer.rsplit_once(".to_") else { return name };
+    if let Some(rest) = path.strip_suffix(".processor") {
+        let unet = if path.starts_with("unet.") { "" } else { "unet." };
+        let place = if matrix == "out" { ".0" } else { "" };
+        return [unet, rest, ".to_", matrix, place, ".lora.", part].concat();
+    }
+    [path, ".", matrix, "_proj.lora.", part].concat()
+}
+
 /// A layer's name in any of the spellings: with underscores, and without what transformers wrote until version 4.
 fn plain(name: &str) -> String {
     let name = name.replace('.', "_");
@@ -139,7 +156,8 @@ impl Lora {
         let tensors = Tensors::open_file(&*files, path).await?;
         let mut layers = SortedMap::<String, Layer>::default();
         for name in tensors.names() {
-            let found = ENDINGS.iter().find_map(|(ending, part)| Some((name.strip_suffix(ending)?, *part)));
+            let now = current(name);
+            let found = ENDINGS.iter().find_map(|(ending, part)| Some((now.strip_suffix(ending)?, *part)));
             let known = found.and_then(|(layer, part)| {
                 let (rest, component) =
                     COMPONENTS.iter().find_map(|(start, component)| Some((layer.strip_prefix(start)?, *component)))?;

@@ -16,6 +16,9 @@ pub struct Parts {
     pub clips: Vec<Clip>,
     /// Whether an empty negative prompt means zeros instead of the states of no words (SDXL).
     pub zeros: bool,
+    /// Whether it is a pipeline of consistency models: with a picture to begin from it takes all steps that are asked for,
+    /// spread over as much of the training's schedule as the strength says.
+    pub consistency: bool,
     /// The network.
     pub unet: Unet,
     /// The coder.
@@ -89,11 +92,14 @@ impl Parts {
                 "The UNet's in_channels and out_channels are not the autoencoder's latent_channels.",
             ));
         }
-        let zeros = match files.size("model_index.json").await? {
-            Some(_) => zeros_of(&Config::read(files, "model_index.json").await?, unet.addition.is_some())?,
-            None => unet.addition.is_some(),
-        };
-        Ok(Self { clips, zeros, unet, autoencoder, sampler })
+        let (mut zeros, mut consistency) = (unet.addition.is_some(), false);
+        if files.size("model_index.json").await?.is_some() {
+            let index = Config::read(files, "model_index.json").await?;
+            zeros = zeros_of(&index, zeros)?;
+            let class = index.get("_class_name").and_then(Json::text);
+            consistency = class.is_some_and(|class| class.starts_with("LatentConsistencyModel"));
+        }
+        Ok(Self { clips, zeros, consistency, unet, autoencoder, sampler })
     }
 
     /// Tokens of a prompt.

@@ -10,7 +10,7 @@ use crate::kernels::{Buffer, Control, Engine, Recording};
 use crate::value::{Error, Picture};
 
 /// The stages, by their words.
-pub(super) const STAGES: [&str; 3] = ["the text encoder", "the UNet", "the decoder"];
+pub(super) const STAGES: [&str; 4] = ["the text encoder", "the UNet", "the decoder", "the encoder"];
 
 /// What is decoded.
 pub(super) enum Latent<'a> {

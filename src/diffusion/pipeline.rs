@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::checkpoint::Checkpoint;
 use super::lora::Merge;
 use super::noise::Generator;
-use super::picturing::{Frame, Latent, is_no_number};
+use super::picturing::{Frame, Latent, STAGES, is_no_number, no_number};
 use super::plan::Plan;
 use super::preview;
 use super::request::{MOST_SIDE, Request, Start};
@@ -230,13 +230,15 @@ impl Pipeline {
     async fn make(&self, request: &Request, run: Run<'_>) -> Result<Vec<Picture>, Error> {
         let Run { engine, control, observer } = run;
         let sampler = Sampler::new(&self.of.sampler, request.sampler)?;
-        // As diffusers does: of all steps the last ones, by the strength.
-        let taken = request.start.as_ref().map_or(request.steps, |start| {
-            // The number that was typed: 0.7 in single precision is a little less, and ten steps of it were six.
-            let typed = (f64::from(start.strength) * 1e6).round() / 1e6;
-            ((request.steps as f64 * typed) as usize).min(request.steps)
-        });
-        let schedule = sampler.schedule_from(request.steps, request.steps - taken)?;
+        // The number that was typed: 0.7 in single precision is a little less, and ten steps of it were six.
+        let strength = request.start.as_ref().map_or(1.0, |start| (f64::from(start.strength) * 1e6).round() / 1e6);
+        let schedule = if self.of.consistency && sampler.kind() == Kind::Lcm {
+            sampler.within(strength).schedule(request.steps)?
+        } else {
+            // As diffusers does: of all steps the last ones, by the strength.
+            let taken = ((request.steps as f64 * strength) as usize).min(request.steps);
+            sampler.schedule_from(request.steps, request.steps - taken)?
+        };
         let scale = self.scale();
         let marked = self.mark(request);
         let chunks = marked.first().map_or(1, |marked| marked.chunks);
@@ -440,6 +442,9 @@ impl Pipeline {
         engine.run(&recording, control).await?;
         plan.run(engine, control).await?;
         let coded = plan.read(engine, 0).await?;
+        if !coded.iter().all(|x| x.is_finite()) {
+            return Err(no_number(STAGES[3]));
+        }
         let scaling = self.of.autoencoder.scaling as f32;
         if self.of.autoencoder.quick() {
             return Ok(coded.iter().map(|x| x * scaling).collect::<Vec<_>>().repeat(request.pictures));

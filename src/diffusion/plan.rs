@@ -142,7 +142,8 @@ impl Plan {
         for &size in &layout.sizes {
             slots.push(engine.buffer("tensor", size)?);
         }
-        let nothing = [engine.buffer("nothing", 4)?, engine.buffer("nothing", 4)?];
+        // No call leaves more than four places open, and no buffer is bound twice.
+        let nothing = (0..4).map(|_| engine.buffer("nothing", 4)).collect::<Result<Vec<_>, _>>()?;
         let wrong = || Error::new("The weights are not this model's. Load it again.");
         let slot = |id: usize| layout.slots.get(id).copied().flatten().and_then(|slot| slots.get(slot).cloned());
         let mut recording = Recording::new();
@@ -157,7 +158,7 @@ impl Plan {
                         stored = weight.stored;
                         weight.buffer.clone()
                     }
-                    Bind::Nothing(number) => nothing[number % 2].clone(),
+                    Bind::Nothing(number) => nothing[number % nothing.len()].clone(),
                 });
             }
             recording.push(call_of(&step.work, stored, engine.choices()).on(buffers));

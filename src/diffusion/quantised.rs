@@ -44,7 +44,7 @@ pub fn number(stored: i8, scale: f32) -> f32 {
 #[must_use]
 pub fn quantise(weights: &[f32]) -> Option<(u16, Vec<i8>)> {
     // The bound is where rounding to a half gives infinity; a NaN is not below it.
-    if !weights.iter().all(|weight| weight.abs() < 65_520.0) {
+    if !weights.iter().all(|weight| weight.abs() < half::LIMIT) {
         return None;
     }
     let largest = weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
@@ -80,7 +80,7 @@ pub fn quantise(weights: &[f32]) -> Option<(u16, Vec<i8>)> {
 #[must_use]
 pub fn quantise_quickly(weights: &[f32], numbers: &mut Vec<i8>) -> Option<u16> {
     // A NaN would be passed over by the maximum.
-    if !weights.iter().all(|weight| weight.abs() < 65_520.0) {
+    if !weights.iter().all(|weight| weight.abs() < half::LIMIT) {
         return None;
     }
     let largest = weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));

@@ -19,7 +19,7 @@ use crate::value::{Error, SortedMap};
 
 /// The most that a header may have.
 const MOST_HEADER: u64 = 32 << 20;
-/// From so many bytes on the fp16 variant is the better file, where there is one.
+/// From so many bytes on the fp16 variant is the better file, where there is one, and halves are what a GPU keeps.
 const LARGE: u64 = 256 << 20;
 /// The most dimensions that a tensor may have.
 const MOST_DIMENSIONS: usize = 8;
@@ -69,12 +69,6 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Whether its numbers are halves, so that they stay what they are when they are kept as halves.
-    #[must_use]
-    pub fn halves(&self) -> bool {
-        matches!(self.dtype, Dtype::F16 | Dtype::I8)
-    }
-
     /// How many numbers it has.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -97,6 +91,8 @@ pub struct Tensors {
     /// Scales that were read last, with their place: a tensor is read in many parts.
     last: RefCell<(Place, Rc<[u8]>)>,
     patches: Vec<Rc<dyn Patch>>,
+    /// Whether the files' numbers are so many that a GPU keeps halves of them.
+    large: bool,
     /// What the last file's header says beside its tensors.
     pub(super) told: Option<Json>,
 }
@@ -193,6 +189,7 @@ impl Tensors {
                 }
             }
         }
+        self.large = self.bytes() > LARGE;
         Ok(self)
     }
 
@@ -232,6 +229,14 @@ impl Tensors {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.entries.get(name)
+    }
+
+    /// Whether a GPU keeps a tensor's numbers as halves. Those of 2 bytes or fewer lose nothing by it, but bfloat16's below
+    /// 2^-14, which come to lie on multiples of 2^-24. Those of 4 bytes are rounded where the component is large: they
+    /// would take twice the memory for a picture that nobody could tell from the other.
+    #[must_use]
+    pub fn halves(&self, tensor: &Tensor) -> bool {
+        self.large || matches!(tensor.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::I8)
     }
 
     /// Bytes of all tensors in their files.
@@ -433,7 +438,7 @@ mod tests {
             .concat()
         };
         let good = open(&header("gradus-blocks-8", "x.scale", "F16", 2, 37), None, 37).unwrap();
-        assert_eq!(good.get("x").map(|x| (x.dtype, x.halves())), Some((Dtype::I8, true)));
+        assert_eq!(good.get("x").map(|x| (x.dtype, good.halves(x))), Some((Dtype::I8, true)));
         for (mark, name, dtype, count, end) in [
             ("pt", "x.scale", "F16", 2, 37),
             ("gradus-blocks-8", "x.scales", "F16", 2, 37),

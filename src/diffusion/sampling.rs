@@ -156,8 +156,7 @@ impl Sampling {
         let mut recording = Recording::new();
         recording.write(&self.samples[0], &channels_last(&self.node, latent));
         if self.unet.guidance_channels > 0 {
-            let scale = (self.shape.guidance - 1.0).max(0.0);
-            let one = guidance_embedding(scale, self.unet.guidance_channels);
+            let one = guidance_embedding(self.shape.guidance - 1.0, self.unet.guidance_channels);
             self.plan.write(&mut recording, 3, &one.repeat(self.shape.pictures))?;
         }
         Ok(engine.run(&recording, control).await?)

@@ -25,6 +25,8 @@ enum Middle {
     Crossing(usize),
     /// One residual block.
     Plain,
+    /// Nothing: the way up begins with what the way down ended with, as source and as skip.
+    Nothing,
 }
 
 /// A UNet's configuration.
@@ -160,10 +162,7 @@ impl Unet {
         }
         // Null means nothing, and a field that is missing the usual block.
         let middle = match (config.says("mid_block_type"), config.only("mid_block_type", &MIDDLES)?) {
-            // Its first up-block would have one tensor as source and as skip, which no kernel here takes.
-            (true, _) if config.get("mid_block_type").is_none() => {
-                return Err(config.refuse("mid_block_type", &MIDDLES.join(", ")));
-            }
+            (true, _) if config.get("mid_block_type").is_none() => Middle::Nothing,
             (_, 1) => Middle::Plain,
             _ => Middle::Crossing(depths.last().copied().unwrap_or(1)),
         };
@@ -252,7 +251,10 @@ impl Unet {
             g.name(&path, h);
         }
         let deepest = &self.levels[last];
-        h = resnet(&mut g, h, None, "mid_block.resnets.0", deepest.channels, self.norm, Some(time));
+        h = match self.middle {
+            Middle::Nothing => g.copy(h),
+            _ => resnet(&mut g, h, None, "mid_block.resnets.0", deepest.channels, self.norm, Some(time)),
+        };
         if let Middle::Crossing(depth) = self.middle {
             h = self.crossing(&mut g, h, context, "mid_block", 0, Some(depth), deepest.heads);
             h = resnet(&mut g, h, None, "mid_block.resnets.1", deepest.channels, self.norm, Some(time));

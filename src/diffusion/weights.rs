@@ -26,8 +26,9 @@ const PIECE: usize = 1 << 20;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// On a GPU what the checkpoint keeps as halves (or in 8-bit blocks) as halves, else as floats; on the processor all
-    /// as floats.
+    /// On a GPU as halves what the checkpoint keeps as halves, as bfloat16 or in 8-bit blocks, and all of a component whose
+    /// files have over 256 MiB, but for matrices with numbers beyond a half's 65504; else as floats. On the processor
+    /// all as floats.
     #[default]
     AsStored,
     /// As 8-bit numbers with a scale for each 32 of them: about half of the memory of halves, a quarter of the floats'. A
@@ -93,7 +94,8 @@ impl Spec {
         if precision == Precision::EightBit && in_order && (inner * taps).is_multiple_of(BLOCK) {
             return Stored::Blocks;
         }
-        let halves = |part: &Part| find(tensors, &[&part.name, ".weight"].concat()).is_some_and(Tensor::halves);
+        let halves =
+            |part: &Part| find(tensors, &[&part.name, ".weight"].concat()).is_some_and(|tensor| tensors.halves(tensor));
         if kind == EngineKind::Gpu && parts.iter().all(halves) { Stored::Halves } else { Stored::Floats }
     }
 
@@ -330,27 +332,35 @@ pub async fn load(
                     };
                     found.push((tensor, bias));
                 }
-                let stored = spec.stored(tensors, engine.info().kind, precision);
+                let mut stored = spec.stored(tensors, engine.info().kind, precision);
                 let name = parts.first().map_or("weight", |part| &part.name);
-                let buffer = engine.buffer(name, spec.words(stored))?;
+                let mut buffer = engine.buffer(name, spec.words(stored))?;
                 let panel = COLUMNS * (taps * rows.len() + 1);
                 let columns_at_once = (PIECE / 4 / panel).max(1) * COLUMNS;
-                let mut at = 0;
-                for columns in columns.chunks(columns_at_once) {
-                    let (parts, size) = (found.as_slice(), (*inner, *taps));
-                    at += match stored {
-                        Stored::Blocks => writes.add(&buffer, at, &loader.blocks(parts, size, columns).await?).await?,
-                        Stored::Halves => {
-                            let values = loader.panels(parts, size, rows, columns).await?;
+                let (parts, size) = (found.as_slice(), (*inner, *taps));
+                let (mut at, mut done) = (0, 0);
+                while done < columns.len() {
+                    let some = &columns[done..columns.len().min(done + columns_at_once)];
+                    at += if stored == Stored::Blocks {
+                        writes.add(&buffer, at, &loader.blocks(parts, size, some).await?).await?
+                    } else {
+                        let values = loader.panels(parts, size, rows, some).await?;
+                        if stored == Stored::Floats {
+                            writes.add(&buffer, at, &values).await?
+                        } else if values.iter().all(|value| value.abs() < half::LIMIT || !value.is_finite()) {
                             let twos = values.as_chunks::<2>().0.iter();
                             let packed: Vec<u32> = twos.map(|&[low, high]| half::pack(low, high)).collect();
                             writes.add(&buffer, at, &packed).await?
-                        }
-                        Stored::Floats => {
-                            writes.add(&buffer, at, &loader.panels(parts, size, rows, columns).await?).await?
+                        } else {
+                            // From the beginning, as what it was before it was rounded.
+                            stored = Stored::Floats;
+                            buffer = engine.buffer(name, spec.words(stored))?;
+                            (at, done) = (0, 0);
+                            continue;
                         }
                     };
-                    meter.add(columns.len() * panel / COLUMNS);
+                    done += some.len();
+                    meter.add(some.len() * panel / COLUMNS);
                 }
                 weights.push(Weight { buffer, stored });
             }

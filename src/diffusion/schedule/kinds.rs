@@ -20,6 +20,54 @@ fn sum(to: Place, terms: &[(Place, f64)]) -> Sum {
     Sum { to, terms: terms.to_vec(), clip: 0.0 }
 }
 
+/// A step of [`Sampler::pndm`]: the network sees the time `t`; then, after these sums, the `sample` of the time `from` is
+/// brought to `to` along a slope.
+struct Move {
+    t: f64,
+    from: f64,
+    to: f64,
+    sample: Place,
+    sums: Vec<Sum>,
+    slope: Vec<(Place, f64)>,
+}
+
+/// A multistep of so many slopes, of which the newest, number `n`, is the prediction.
+fn multistep(n: usize, slopes: usize, t: f64, stride: f64) -> Move {
+    let factors: &[f64] = match slopes {
+        0 | 1 => &[1.0],
+        2 => &[1.5, -0.5],
+        3 => &[23.0 / 12.0, -16.0 / 12.0, 5.0 / 12.0],
+        _ => &[55.0 / 24.0, -59.0 / 24.0, 37.0 / 24.0, -9.0 / 24.0],
+    };
+    let place = |back: usize| Kept((n - back) % 4);
+    let slope = factors.iter().enumerate().map(|(back, &factor)| (place(back), factor)).collect();
+    Move { t, from: t, to: t - stride, sample: Sample, sums: vec![sum(place(0), &[(Prediction, 1.0)])], slope }
+}
+
+/// The four looks of step `n` from one time to the next. The first look's slope is kept for later, the others' and where the
+/// step began are not.
+fn runge_kutta(n: usize, from: f64, next: f64, half: f64) -> [Move; 4] {
+    let [first, second, third, began] = [n, 3, 5, 4].map(Kept);
+    let look = |t: f64, to: f64, keep: Place| Move {
+        t,
+        from,
+        to,
+        sample: began,
+        sums: vec![sum(keep, &[(Prediction, 1.0)])],
+        slope: vec![(Prediction, 1.0)],
+    };
+    let mut looks = [
+        look(from, from - half, first),
+        look(next + half, next + half, second),
+        look(next + half, next, third),
+        look(next, next, third),
+    ];
+    looks[0].sums.push(sum(began, &[(Sample, 1.0)]));
+    looks[3].sums.clear();
+    looks[3].slope = vec![(first, 1.0 / 6.0), (second, 1.0 / 3.0), (third, 1.0 / 3.0), (Prediction, 1.0 / 6.0)];
+    looks
+}
+
 impl Sampler {
     /// Euler's method on the probability flow (Karras et al., 2022, algorithm 2 without churn), and its ancestral
     /// variant, which takes a longer step and adds noise.
@@ -88,9 +136,9 @@ impl Sampler {
 
     /// Luo et al., 2023: a consistency model's jumps to the picture, each followed by new noise.
     pub(super) fn lcm(&self, steps: usize) -> Schedule {
-        let (all, origin) = (self.betas.count(), self.origin_steps);
-        let stride = all / origin;
-        let times: Vec<f64> = (0..steps).map(|n| ((origin - n * origin / steps) * stride) as f64 - 1.0).collect();
+        let (stride, part) = ((self.betas.count() / self.origin_steps) as f64, self.origin_part as f64);
+        let times: Vec<f64> =
+            (0..steps).map(|n| (part - (n as f64 * (part / steps as f64)).floor()) * stride - 1.0).collect();
         let last = if self.final_alpha_one { 1.0 } else { self.betas.first() };
         let step = |n: usize| {
             let t = times[n];
@@ -171,60 +219,59 @@ impl Sampler {
         Schedule { init_sigma: 1.0, steps: (0..steps).map(step).collect() }
     }
 
-    /// Liu et al., 2022 (pseudo linear multistep, without the Runge–Kutta steps).
+    /// Liu et al., 2022: pseudo linear multistep, begun by three pseudo Runge–Kutta steps where the configuration has
+    /// them. They want four steps, and the first noise: from a picture on it begins with fewer slopes instead.
     pub(super) fn pndm(&self, steps: usize, start: usize) -> Schedule {
-        let last = if self.final_alpha_one { 1.0 } else { self.betas.first() };
         let stride = (self.betas.count() / steps) as f64;
         let mut times = self.times(steps, true);
-        // The second time comes twice: the first step is taken again with a better slope.
-        if let Some(&second) = times.get(1) {
-            times.insert(1, second);
+        let mut moves = Vec::new();
+        if self.runge_kutta && steps > 3 && start == 0 {
+            let half = (self.betas.count() / steps / 2) as f64;
+            for n in 0..3 {
+                moves.extend(runge_kutta(n, times[n], times[n + 1], half));
+            }
+            moves.extend((3..steps).map(|n| multistep(n, n + 1, times[n], stride)));
+        } else {
+            // The second time comes twice: the first step is taken again with a better slope.
+            if let Some(&second) = times.get(1) {
+                times.insert(1, second);
+            }
+            for (place, &t) in times.iter().enumerate() {
+                // What was kept counts from the first step that is taken.
+                moves.push(match place.saturating_sub(start) {
+                    0 => {
+                        let mut first = multistep(0, 1, t, stride);
+                        first.sums.push(sum(Kept(4), &[(Sample, 1.0)]));
+                        first
+                    }
+                    1 => {
+                        let slope = vec![(Prediction, 0.5), (Kept(0), 0.5)];
+                        Move { t, from: t + stride, to: t, sample: Kept(4), sums: Vec::new(), slope }
+                    }
+                    n => multistep(n - 1, n, t, stride),
+                });
+            }
         }
-        let step = |place_in_all: usize| {
-            let t = times[place_in_all];
-            // What was kept counts from the first step that is taken.
-            let n = place_in_all.saturating_sub(start);
-            let (from, to) = if n == 1 { (t + stride, t) } else { (t, t - stride) };
-            let (alpha, next) = (self.betas.alpha(from, last), self.betas.alpha(to, last));
-            let denominator = alpha * (1.0 - next).sqrt() + (alpha * (1.0 - alpha) * next).sqrt();
-            let by = -(next - alpha) / denominator;
-            // The second step keeps no slope, and begins where the first began.
-            let kept = if n < 2 { 0 } else { n - 1 };
-            let place = |back: usize| Kept((kept - back) % 4);
-            let slopes: &[f64] = match n {
-                0 => &[1.0],
-                1 => &[0.5],
-                2 => &[1.5, -0.5],
-                3 => &[23.0 / 12.0, -16.0 / 12.0, 5.0 / 12.0],
-                _ => &[55.0 / 24.0, -59.0 / 24.0, 37.0 / 24.0, -9.0 / 24.0],
-            };
-            let mut slope: Vec<(Place, f64)> = Vec::new();
-            let mut sums = Vec::new();
-            if n == 1 {
-                slope.extend([(Prediction, 0.5), (Kept(0), 0.5)]);
-            } else {
-                sums.push(sum(place(0), &[(Prediction, 1.0)]));
-                slope.extend(slopes.iter().enumerate().map(|(back, &factor)| (place(back), factor)));
-            }
-            let mut of_sample = (next / alpha).sqrt();
-            let mut scale = by;
-            if self.predicts == Predicts::Velocity {
-                of_sample += by * (1.0 - alpha).sqrt();
-                scale *= alpha.sqrt();
-            }
-            let sample = if n == 1 { Kept(4) } else { Sample };
-            if n == 0 {
-                sums.push(sum(Kept(4), &[(Sample, 1.0)]));
-            }
-            let mut terms = vec![(sample, of_sample)];
-            terms.extend(slope.into_iter().map(|(place, factor)| (place, factor * scale)));
-            sums.push(sum(Sample, &terms));
-            let here = self.betas.alpha(t, last);
-            let (a, b) = (here.sqrt(), (1.0 - here).sqrt());
-            let [picture, _] = parts(self.predicts, a, b);
-            Step { t, input_scale: 1.0, sums, noise: false, start: [a, b], picture: [picture.0, picture.1] }
-        };
-        Schedule { init_sigma: 1.0, steps: (0..times.len()).map(step).collect() }
+        Schedule { init_sigma: 1.0, steps: moves.into_iter().map(|way| self.moved(way)).collect() }
+    }
+
+    fn moved(&self, Move { t, from, to, sample, mut sums, slope }: Move) -> Step {
+        let last = if self.final_alpha_one { 1.0 } else { self.betas.first() };
+        let (alpha, next) = (self.betas.alpha(from, last), self.betas.alpha(to, last));
+        let denominator = alpha * (1.0 - next).sqrt() + (alpha * (1.0 - alpha) * next).sqrt();
+        let mut scale = -(next - alpha) / denominator;
+        let mut of_sample = (next / alpha).sqrt();
+        if self.predicts == Predicts::Velocity {
+            of_sample += scale * (1.0 - alpha).sqrt();
+            scale *= alpha.sqrt();
+        }
+        let mut terms = vec![(sample, of_sample)];
+        terms.extend(slope.into_iter().map(|(place, factor)| (place, factor * scale)));
+        sums.push(sum(Sample, &terms));
+        let here = self.betas.alpha(t, last);
+        let (a, b) = (here.sqrt(), (1.0 - here).sqrt());
+        let [picture, _] = parts(self.predicts, a, b);
+        Step { t, input_scale: 1.0, sums, noise: false, start: [a, b], picture: [picture.0, picture.1] }
     }
 
     /// Euler's method on a rectified flow (Liu et al., 2022; Esser et al., 2024): sample = (1 − σ) picture + σ noise.

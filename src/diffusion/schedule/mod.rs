@@ -25,7 +25,7 @@ pub enum Place {
 }
 
 /// How many tensors a sampler may keep.
-pub const KEPT: usize = 5;
+pub const KEPT: usize = 6;
 
 /// to = Σ factor · term, held within ± clip where that is not 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,6 +164,10 @@ pub struct Sampler {
     final_alpha_one: bool,
     shift: f64,
     origin_steps: usize,
+    /// How many of these are used, from the lowest noise on.
+    origin_part: usize,
+    /// Whether the first three steps are of Runge and Kutta, with four looks at the network each.
+    runge_kutta: bool,
     time_scale: f64,
 }
 
@@ -205,9 +209,6 @@ impl Sampler {
                 return Err(config.refuse("solver_order", "2"));
             }
         }
-        if kind == Kind::Pndm && !config.flag("skip_prk_steps", false)? {
-            return Err(config.refuse("skip_prk_steps", "true"));
-        }
         let predicts =
             match config.only("prediction_type", &["epsilon", "v_prediction", "sample", "flow_prediction"])? {
                 _ if kind == Kind::Flow => Predicts::Velocity,
@@ -230,6 +231,7 @@ impl Sampler {
             _ => false,
         };
         let clip = if clips { config.float("clip_sample_range", 1.0)? } else { 0.0 };
+        let origin_steps = config.count("original_inference_steps", 50)?.max(1);
         Ok(Self {
             kind,
             predicts,
@@ -242,7 +244,9 @@ impl Sampler {
             clip,
             final_alpha_one: config.flag("set_alpha_to_one", kind != Kind::Pndm)?,
             shift: config.float("shift", 1.0)?,
-            origin_steps: config.count("original_inference_steps", 50)?.max(1),
+            origin_steps,
+            origin_part: origin_steps,
+            runge_kutta: kind == Kind::Pndm && !config.flag("skip_prk_steps", false)?,
             time_scale: config.float("timestep_scaling", 10.0)?,
         })
     }
@@ -251,6 +255,13 @@ impl Sampler {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// A consistency model's sampler over only so much of its training's schedule, from the lowest noise on: how diffusers'
+    /// pipelines of such models begin from a picture. Others' schedules stay what they are.
+    #[must_use]
+    pub fn within(self, strength: f64) -> Self {
+        Self { origin_part: (self.origin_steps as f64 * strength.clamp(0.0, 1.0)) as usize, ..self }
     }
 
     /// The schedule of so many steps.
@@ -267,7 +278,7 @@ impl Sampler {
     /// When there are none, or more than the sampler can do, or none is left.
     pub fn schedule_from(&self, steps: usize, start: usize) -> Result<Schedule, Error> {
         let most = match self.kind {
-            Kind::Lcm => self.origin_steps.min(self.betas.count()),
+            Kind::Lcm => self.origin_part.min(self.betas.count()),
             _ => self.betas.count().min(Self::MOST_STEPS),
         };
         if !(1..=most).contains(&steps) {

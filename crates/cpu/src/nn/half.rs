@@ -1,5 +1,8 @@
 //! Half-precision numbers (IEEE 754 binary16) and bfloat16 as bits.
 
+/// From here on a number's nearest half is infinite; the largest half is 65504.
+pub const LIMIT: f32 = 65_520.0;
+
 /// The number that these bits are.
 ///
 /// ```
