@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use gradus::gpu;
-use gradus::kernels::{Engine as _, EngineError, Recording, cpu::CpuEngine};
+use gradus::kernels::{Control, Dispatch, Engine as _, EngineError, Kernel, Recording, Tolerance, cpu::CpuEngine};
+use gradus::value::Time;
 use support::{Ticking, conformance};
 
 /// Over 65535 workgroups of 64, so that the grid needs a second row.
@@ -32,6 +35,64 @@ fn cpu_engine_cuts_long_work_into_slices() {
     assert!(control.checkpoints.get() >= 15, "{} checkpoints", control.checkpoints.get());
 }
 
+thread_local! {
+    /// What has been worked, in microseconds, and in how many slices.
+    static WORKED: (Cell<u64>, Cell<u64>) = const { (Cell::new(0), Cell::new(0)) };
+}
+
+/// Takes the time that its parameter says for each item.
+static WORK: Kernel = Kernel::new("work", &[]).twin(
+    |args| {
+        let each = u32::from_le_bytes(args.params[..4].try_into().unwrap());
+        WORKED.with(|(time, slices)| {
+            time.set(time.get() + u64::from(each) * u64::from(args.span.end - args.span.start));
+            slices.set(slices.get() + 1);
+        });
+    },
+    Tolerance::Exact,
+);
+
+/// A control whose time is what has been worked.
+#[derive(Default)]
+struct Worker {
+    last: Cell<u64>,
+    longest: Cell<u64>,
+}
+
+impl Control for Worker {
+    fn now(&self) -> Time {
+        Time::from_micros(WORKED.with(|(time, _)| time.get()))
+    }
+
+    fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
+        let now = WORKED.with(|(time, _)| time.get());
+        self.longest.set(self.longest.get().max(now - self.last.replace(now)));
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[test]
+fn slices_are_short_though_one_shape_of_a_kernel_is_a_thousand_times_as_slow() {
+    let (engine, control) = (CpuEngine::new("test"), Worker::default());
+    let data = engine.buffer("data", 1).unwrap();
+    // Microseconds an item, items, and the cost that is told: the quick ones are told to be the dear ones.
+    let shapes = [(100, 3_000, 1.0), (1, 400_000, 50.0), (20, 9_000, 900.0), (90, 3_000, 900.0)];
+    let mut total = 0;
+    for (each, items, cost) in shapes.into_iter().cycle().take(40) {
+        let mut recording = Recording::new();
+        let (params, buffers) = (u32::to_le_bytes(each).to_vec(), vec![data.clone()]);
+        recording.push(Dispatch { kernel: &WORK, items, cost, params, buffers });
+        pollster::block_on(engine.run(&recording, &control)).unwrap();
+        total += u64::from(each) * u64::from(items);
+    }
+    let (time, slices) = WORKED.with(|(time, slices)| (time.get(), slices.get()));
+    assert_eq!(time, total);
+    let longest = control.longest.get();
+    assert!((6_000..=16_000).contains(&longest), "{longest} µs without a turn");
+    // Each turn costs time, too.
+    assert!(slices < total / 4_000, "{slices} slices in {total} µs");
+}
+
 #[test]
 fn cpu_engine_takes_a_checkpoint_between_many_short_dispatches() {
     let control = Ticking::by(Duration::from_millis(1));
@@ -42,8 +103,8 @@ fn cpu_engine_takes_a_checkpoint_between_many_short_dispatches() {
         recording.dispatch(&conformance::ADD, 1, &conformance::Params { add: 1 }, &[&data]);
     }
     pollster::block_on(engine.run(&recording, &control)).unwrap();
-    // 100 dispatches of 1 to 2 ms, and a checkpoint after 8 ms.
-    assert!((11..=26).contains(&control.checkpoints.get()), "{} checkpoints", control.checkpoints.get());
+    // 100 dispatches of 1 to 2 ms, and a checkpoint after 6 ms.
+    assert!((14..=34).contains(&control.checkpoints.get()), "{} checkpoints", control.checkpoints.get());
 }
 
 #[test]

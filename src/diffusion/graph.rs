@@ -13,6 +13,12 @@ use crate::value::Error;
 /// The sides, channels and rows that a tensor may have at the most.
 const MOST_FLOATS: usize = 1 << 30;
 
+/// Up to so many rows of a picture a group is normalised at once, else in two calls over chunks of them: 13 times as fast
+/// on a processor at 65536 rows of 128 channels.
+const ROWS_AT_ONCE: usize = 4096;
+/// The chunks; no more than a workgroup's invocations.
+const CHUNKS: usize = 64;
+
 /// A tensor of a graph: pictures × height × width rows of channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
@@ -326,10 +332,20 @@ impl Graph {
             width: result.lanes(),
             epsilon,
             silu,
+            ..norm::Group::default()
         };
         let affine = self.affine(name, channels, result.lanes());
         let other = second.map_or(Bind::Nothing(0), |second| Bind::Node(second.id));
-        self.call(nn::group_norm(&shape), vec![Bind::Node(source.id), other, affine, Bind::Node(result.id)]);
+        let bind = |statistics, to: Node| vec![Bind::Node(source.id), other, affine, statistics, Bind::Node(to.id)];
+        if shape.rows <= ROWS_AT_ONCE {
+            self.call(nn::group_norm(&shape), bind(Bind::Nothing(1), result));
+            return result;
+        }
+        let statistics = self.node(source, [CHUNKS, groups], norm::STATISTICS, norm::STATISTICS);
+        let sums = norm::Group { part: norm::Part::Sums, chunks: CHUNKS, ..shape };
+        self.call(nn::group_norm(&sums), bind(Bind::Nothing(1), statistics));
+        let apply = norm::Group { part: norm::Part::Apply, ..sums };
+        self.call(nn::group_norm(&apply), bind(Bind::Node(statistics.id), result));
         result
     }
 

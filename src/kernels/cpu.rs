@@ -12,11 +12,9 @@ use super::{
 };
 use crate::value::{SortedMap, Time};
 
-/// What a slice aims at; with the error of the prediction it stays under the 16 ms that a cancel may wait.
-const SLICE: Duration = Duration::from_millis(8);
-
-/// Items of a kernel's first slice, before anything is known of its speed.
-const FIRST_SLICE: f64 = 512.0;
+/// What a slice aims at, and after how long the event loop has its turn: two of them, with the error of the prediction,
+/// stay under the 16 ms that a cancel may wait.
+const SLICE: Duration = Duration::from_millis(6);
 
 /// A slice grows at most by this factor, as kernels cost differently from item to item.
 const GROWTH: f64 = 3.0;
@@ -38,8 +36,9 @@ pub struct CpuEngine {
     info: EngineInfo,
     memory: Memory,
     next: Cell<u64>,
-    /// The work of a slice, learned for each kernel: items times their cost.
-    slices: RefCell<SortedMap<&'static str, f64>>,
+    /// The items of a slice, learned for each kernel and shape: what a product of one shape does in a millisecond says
+    /// little of another's.
+    slices: RefCell<SortedMap<(&'static str, u32, u32), f64>>,
     /// When the event loop had its last turn.
     turned: Cell<Time>,
 }
@@ -72,11 +71,12 @@ impl CpuEngine {
     async fn dispatch(&self, dispatch: &Dispatch, control: &dyn Control) -> Result<(), EngineError> {
         let kernel = dispatch.kernel;
         let Some(twin) = kernel.twin else { return Err(EngineError::NeedsGpu(kernel.name)) };
-        let cost = f64::from(dispatch.cost).max(1e-9);
+        // Parameters may be others at each step of a picture; cost and number of items are its shape.
+        let shape = (kernel.name, dispatch.cost.to_bits(), dispatch.items);
+        let mut aim = self.slices.borrow().get(&shape).copied().unwrap_or_default();
         let mut first = 0;
         while first < dispatch.items {
-            let aim = self.slices.borrow().get(kernel.name).copied().unwrap_or(FIRST_SLICE * cost);
-            let whole = ((aim / cost) as u32 / kernel.workgroup).max(1).saturating_mul(kernel.workgroup);
+            let whole = (aim as u32 / kernel.workgroup).max(1).saturating_mul(kernel.workgroup);
             let count = whole.min(dispatch.items - first);
             let began = control.now();
             self.with_buffers(dispatch, |buffers| {
@@ -85,10 +85,9 @@ impl CpuEngine {
             let now = control.now();
             // A clock of the browser may stand still for 0.1 ms, so a slice is at least that long.
             let took = now.since(began).max(Duration::from_micros(100)).as_secs_f64();
-            let fits = f64::from(count) * cost * SLICE.as_secs_f64() / took;
+            let fits = f64::from(count) * SLICE.as_secs_f64() / took;
             // A short last slice says little: it may only lower the aim by what it took.
-            let next = if count < whole { fits.min(aim) } else { fits.min(aim * GROWTH) };
-            self.slices.borrow_mut().insert(kernel.name, next.max(cost));
+            aim = if count < whole { fits.min(aim) } else { fits.min(f64::from(whole) * GROWTH) };
             first += count;
             // Counted over all dispatches: a network has hundreds of short ones, and each turn costs time.
             if now.since(self.turned.get()) >= SLICE || now < self.turned.get() {
@@ -96,6 +95,7 @@ impl CpuEngine {
                 self.turned.set(control.now());
             }
         }
+        self.slices.borrow_mut().insert(shape, aim);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use gradus::kernels::nn::{self, Call, Stored, half};
 use gradus_cpu::nn::blocks;
 use gradus_cpu::nn::conv::{COLUMNS, Shape};
-use gradus_cpu::nn::norm::Group;
+use gradus_cpu::nn::norm::{Group, Part};
 use gradus_cpu::nn::pointwise::{Behind, Combination};
 use gradus_cpu::nn::{attention, math::Activation};
 use gradus_cpu::{hash, unit};
@@ -140,6 +140,13 @@ fn in_blocks(shape: &Shape) -> Vec<u32> {
     words
 }
 
+/// What chunks may say of their groups: means and sums of squares, which are not negative.
+fn statistics(shape: &Group) -> Vec<u32> {
+    let count = shape.pictures * shape.chunks.max(1) * shape.groups;
+    let of = |n: usize| [unit(hash(n as u32)) - 0.5, 40.0 * unit(hash(n as u32 + 9)), 0.0, 0.0];
+    (0..count).flat_map(of).map(f32::to_bits).collect()
+}
+
 fn norms() -> Vec<Case> {
     let shape = Group { pictures: 2, rows: 77, groups: 3, width: 16, epsilon: 1e-5, ..Group::default() };
     let groups = [
@@ -151,6 +158,11 @@ fn norms() -> Vec<Case> {
         Group { rows: 1, channels: 4, first: 1, widths: [4, 4], width: 4, groups: 1, ..shape },
         Group { pictures: 1, rows: 263, channels: 21, first: 4, widths: [4, 20], width: 24, groups: 7, ..shape },
     ];
+    let of_part = |shape: &Group, part: Part, chunks: usize| Group { part, chunks, ..*shape };
+    let chunked = [1, 64, 200].into_iter().flat_map(|chunks| {
+        groups.iter().flat_map(move |shape| [Part::Sums, Part::Apply].map(|part| of_part(shape, part, chunks)))
+    });
+    let groups: Vec<Group> = groups.iter().copied().chain(chunked).collect();
     let mut cases: Vec<Case> = groups
         .into_iter()
         .map(|shape| {
@@ -159,7 +171,8 @@ fn norms() -> Vec<Case> {
                 numbers(1, rows * shape.widths[0]),
                 numbers(2, rows * shape.widths[1]),
                 numbers(3, shape.width * 2),
-                numbers(4, rows * shape.width),
+                statistics(&shape),
+                numbers(4, if shape.part == Part::Sums { statistics(&shape).len() } else { rows * shape.width }),
             ];
             case(&nn::group_norm(&shape), buffers)
         })

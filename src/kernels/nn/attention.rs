@@ -17,14 +17,19 @@ pub struct Variant {
 }
 
 macro_rules! alone {
-    ($name:literal, most $most:literal) => {
+    ($name:literal, most $most:literal, size $size:literal) => {
         Variant {
             most: $most,
             queries: 0,
             kernel: Kernel::new(
                 $name,
-                &[concat!("const MOST = ", $most, "u;"), PARAMS, include_str!("attention.wgsl")],
+                &[
+                    concat!("const MOST = ", $most, "u; const SIZE = ", $size, "u;"),
+                    PARAMS,
+                    include_str!("attention.wgsl"),
+                ],
             )
+            .workgroup($size)
             .twin(twin, NEAR),
         }
     };
@@ -74,12 +79,12 @@ macro_rules! wide {
     };
 }
 
-/// The attentions: four without barriers, by the size of a head, then those whose workgroups share keys and values.
+/// The attentions: four without barriers (of wide heads few queries at a time, as a processor takes milliseconds for some), by the size of a head, then those whose workgroups share keys and values.
 pub static ATTENTION: [Variant; 10] = [
-    alone!("attention-32", most 8),
-    alone!("attention-64", most 16),
-    alone!("attention-160", most 40),
-    alone!("attention-512", most 128),
+    alone!("attention-32", most 8, size 64),
+    alone!("attention-64", most 16, size 64),
+    alone!("attention-160", most 40, size 16),
+    alone!("attention-512", most 128, size 8),
     shared!("attention-shared-32", most 8, fours 2),
     shared!("attention-shared-48", most 12, fours 3),
     shared!("attention-shared-64", most 16, fours 4),

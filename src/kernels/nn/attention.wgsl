@@ -2,7 +2,7 @@
 // one head, eight keys at a time, without a barrier. MOST, the vectors that a head may have, comes from the wrapper.
 const KEYS = 8u;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(SIZE)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let item = span_item(id);
     if item >= span_end() {

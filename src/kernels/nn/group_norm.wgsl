@@ -1,5 +1,6 @@
 // Group normalisation over channels of one or two sources, with SiLU behind it where it is wanted. One workgroup is
-// one group of one picture; the mean first, then the spread around it.
+// one group of one picture or of a chunk of its rows; the mean first, then the spread around it. See
+// gradus_cpu::nn::norm::Part.
 struct Params {
     rows: u32,
     groups: u32,
@@ -11,16 +12,17 @@ struct Params {
     width: u32,
     silu: u32,
     epsilon: f32,
-    unused0: u32,
-    unused1: u32,
-    unused2: u32,
+    part: u32,
+    chunks: u32,
+    unused: u32,
 }
 
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> first_source: array<f32>;
 @group(0) @binding(3) var<storage, read> second_source: array<f32>;
 @group(0) @binding(4) var<storage, read> affine: array<f32>;
-@group(0) @binding(5) var<storage, read_write> result: array<f32>;
+@group(0) @binding(5) var<storage, read> statistics: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> result: array<f32>;
 
 fn load(row: u32, channel: u32) -> f32 {
     if channel < params.first {
@@ -53,22 +55,34 @@ fn run(id: vec3<u32>, local: u32) {
     if unit * SIZE >= span_end() {
         return;
     }
-    let picture = unit / params.groups;
     let group = unit % params.groups;
+    let place = unit / params.groups;
+    let picture = place / params.chunks;
+    let each = (params.rows + params.chunks - 1u) / params.chunks;
+    let top = min(place % params.chunks * each, params.rows);
+    let rows = min(top + each, params.rows) - top;
     let size = params.channels / params.groups;
     let start = group * size;
     let end = start + size;
     // An invocation stays at its channel, so that nothing is divided, and has several reads in flight.
     let lanes = min(size, SIZE);
     let apart = SIZE / lanes;
-    let begin = picture * params.rows + local / lanes;
+    let begin = picture * params.rows + top + local / lanes;
     // What is left over has no rows.
-    let stop = select(begin, (picture + 1u) * params.rows, local < lanes * apart);
+    let stop = select(begin, picture * params.rows + top + rows, local < lanes * apart);
     let whole = apart * 3u;
     let first = start + local % lanes;
-    let count = f32(params.rows * size);
-    var sum = 0.0;
-    for (var channel = first; channel < end; channel += lanes) {
+    let apply = params.part == 2u;
+    let count = f32(max(select(rows, params.rows, apply) * size, 1u));
+    // Chunks are fewer than invocations.
+    var chunk = vec4<f32>();
+    var of_chunk = 0.0;
+    if apply && local < params.chunks {
+        chunk = statistics[(picture * params.chunks + local) * params.groups + group];
+        of_chunk = f32((min((local + 1u) * each, params.rows) - min(local * each, params.rows)) * size);
+    }
+    var sum = of_chunk * chunk.x;
+    for (var channel = select(first, end, apply); channel < end; channel += lanes) {
         var row = begin;
         for (; row + whole < stop; row += apart * 4u) {
             sum += added(four(row, apart, channel));
@@ -78,8 +92,8 @@ fn run(id: vec3<u32>, local: u32) {
         }
     }
     let mean = total(local, sum) / count;
-    var spread = 0.0;
-    for (var channel = first; channel < end; channel += lanes) {
+    var spread = chunk.y + of_chunk * (chunk.x - mean) * (chunk.x - mean);
+    for (var channel = select(first, end, apply); channel < end; channel += lanes) {
         var row = begin;
         for (; row + whole < stop; row += apart * 4u) {
             let off = four(row, apart, channel) - mean;
@@ -90,7 +104,15 @@ fn run(id: vec3<u32>, local: u32) {
             spread += off * off;
         }
     }
-    let factor = 1.0 / sqrt(total(local, spread) / count + params.epsilon);
+    let squares = total(local, spread);
+    if params.part == 1u {
+        if local == 0u {
+            result[unit * 4u] = mean;
+            result[unit * 4u + 1u] = squares;
+        }
+        return;
+    }
+    let factor = 1.0 / sqrt(squares / count + params.epsilon);
     for (var channel = first; channel < end; channel += lanes) {
         var row = begin;
         for (; row + whole < stop; row += apart * 4u) {
@@ -108,9 +130,9 @@ fn run(id: vec3<u32>, local: u32) {
     }
     // The last group also clears what is beyond the last channel.
     if group + 1u == params.groups && params.channels < params.width {
-        for (var i = local; i < params.rows; i += SIZE) {
+        for (var i = local; i < rows; i += SIZE) {
             for (var channel = params.channels; channel < params.width; channel += 1u) {
-                result[(picture * params.rows + i) * params.width + channel] = 0.0;
+                result[(picture * params.rows + top + i) * params.width + channel] = 0.0;
             }
         }
     }

@@ -1,4 +1,4 @@
-use gradus_cpu::nn::norm::{self, Group};
+use gradus_cpu::nn::norm::{self, Group, Part};
 
 use super::{Call, sizes, word};
 use crate::kernels::{Kernel, Tolerance, TwinArgs};
@@ -20,8 +20,8 @@ pub static LAYER_NORM: Kernel =
         .workgroup(ROW)
         .twin(layer_twin, Tolerance::Near { absolute: 4e-6, relative: 4e-6 });
 
-/// Normalises each group of channels of each picture. Buffers: first source, second source, scales and then shifts,
-/// result. Source: Wu and He, 2018.
+/// Normalises each group of channels of each picture, or does one of the two [`Part`]s of that. Buffers: first source,
+/// second source, scales and then shifts, statistics (read where they are applied), result. Source: Wu and He, 2018.
 #[must_use]
 pub fn group_norm(shape: &Group) -> Call {
     let params: [u32; 12] = [
@@ -34,12 +34,13 @@ pub fn group_norm(shape: &Group) -> Call {
         word(shape.width),
         shape.silu.into(),
         shape.epsilon.to_bits(),
-        0,
-        0,
+        shape.part as u32,
+        word(shape.chunks.max(1)),
         0,
     ];
-    let units = shape.pictures * shape.groups;
-    let elements = shape.rows * shape.channels / shape.groups.max(1);
+    let chunks = shape.chunks.max(1);
+    let units = shape.pictures * chunks * shape.groups;
+    let elements = shape.rows.div_ceil(chunks) * shape.channels / shape.groups.max(1);
     Call::new(&GROUP_NORM, units * GROUP as usize, (elements * 8) as f32 / GROUP as f32, &params)
 }
 
@@ -51,8 +52,8 @@ pub fn layer_norm(rows: usize, channels: usize, width: usize, epsilon: f32) -> C
 }
 
 fn group_twin(args: TwinArgs<'_, '_>) {
-    let Some(p) = sizes::<9>(args.params) else { return };
-    let [first, second, affine, result] = args.buffers else { return };
+    let Some(p) = sizes::<11>(args.params) else { return };
+    let [first, second, affine, statistics, result] = args.buffers else { return };
     let span = args.span.start / GROUP..args.span.end.div_ceil(GROUP);
     let shape = Group {
         pictures: 0,
@@ -64,9 +65,12 @@ fn group_twin(args: TwinArgs<'_, '_>) {
         width: p[6],
         silu: p[7] != 0,
         epsilon: f32::from_bits(word(p[8])),
+        part: [Part::Whole, Part::Sums, Part::Apply][p[9].min(2)],
+        chunks: p[10],
     };
     let sources = [bytemuck::cast_slice(first), bytemuck::cast_slice(second)];
-    norm::group_norm(span, &shape, sources, bytemuck::cast_slice(affine), bytemuck::cast_slice_mut(result));
+    let [affine, statistics] = [affine, statistics].map(|words| bytemuck::cast_slice(words));
+    norm::group_norm(span, &shape, sources, affine, statistics, bytemuck::cast_slice_mut(result));
 }
 
 fn layer_twin(args: TwinArgs<'_, '_>) {

@@ -52,18 +52,17 @@ pub(super) fn conv(
     let (mut points_of, mut pixels) = (0..0, [[None; 4]; TILES]);
     let (mut item, end) = (span.start as usize, span.end as usize);
     while item < end {
-        // The part of the span that is in one group of panels, as rows of the result.
+        // The part of the span that is in one group of panels.
         let group = item / in_group;
         let panels = group * GROUP..shape.panels.min((group + 1) * GROUP);
         let until = end.min(group * in_group + shape.blocks() * panels.len());
         let block = |item: usize| (item - group * in_group) / panels.len().max(1);
-        let rows = block(item) * ROWS..shape.rows.min((block(until - 1) + 1) * ROWS);
+        let tiles = work.tiles(block(item))..work.tiles(block(until - 1) + 1);
         item = until;
         for (packed, panel) in packed.chunks_exact_mut(POINTS * inner * COLUMNS).zip(panels.clone()) {
             let Some((_, panel)) = weights.panel(panel, depth) else { return };
             pack(panel, inner, packed);
         }
-        let tiles = work.tiles(&rows);
         for first in tiles.clone().step_by(TILES) {
             let tiles = first..tiles.end.min(first + TILES);
             if tiles != points_of {
@@ -81,8 +80,7 @@ pub(super) fn conv(
                 let bias = Eight::load(bias);
                 for (place, pixels) in pixels.iter().take(tiles.len()).enumerate() {
                     let sums = gather(sums.as_flattened(), place).map(|sum| (bias + sum).store());
-                    let pixels = pixels.map(|pixel| pixel.filter(|row| rows.contains(row)));
-                    finish(shape, pixels, panel, &sums, added, result);
+                    finish(shape, *pixels, panel, &sums, added, result);
                 }
             }
         }
@@ -111,14 +109,11 @@ impl Work<'_> {
         upsample == 1 && padding == [1, 1] && height % 2 == 0 && width % 2 == 0
     }
 
-    /// The tiles of all lines that have some of these rows.
-    fn tiles(&self, rows: &Range<usize>) -> Range<usize> {
-        let [lines, width] = self.lines;
-        let line = |row: usize| {
-            let [picture, y, _] = self.shape.pixel(row);
-            picture * lines + y / 2
-        };
-        line(rows.start) * width..(line(rows.end.saturating_sub(1)) + 1) * width
+    /// The first tile of a block. A block of a Winograd convolution is no four rows of the result but a tile, or two where
+    /// sides are odd: so spans share no tile, and none is computed twice.
+    fn tiles(&self, block: usize) -> usize {
+        let pictures = self.shape.rows / (self.shape.result[0] * self.shape.result[1]).max(1);
+        block * pictures * self.lines[0] * self.lines[1] / self.shape.blocks().max(1)
     }
 
     /// The picture, the line and the place in it of a tile's first pixel.
