@@ -1,13 +1,13 @@
 // An app in a page, in a visitor's words.
 import { fileURLToPath } from "node:url";
-import { launch, open, openIn } from "./browser.mjs";
+import { checkConsoles, launch, open, openIn } from "./browser.mjs";
 import { serve } from "./server.mjs";
 
 /** The folder of the repository. */
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const FOLDERS = { demo: "dist", hello: "examples/hello/dist", queue_guide: "examples/queue_guide/dist", fixture: "tests/fixture/dist" };
 
-/** Serves an app and starts a browser; call `stop()` at the end. */
+/** Serves an app and starts a browser; call `stop()` at the end. An error on a page's console fails the test. */
 export async function start(app, options = {}) {
   const server = await serve(ROOT + FOLDERS[app], options);
   const browser = await launch(options);
@@ -20,13 +20,14 @@ export async function start(app, options = {}) {
       if (host) url.hostname = host;
       return new AppPage(await open(browser, url.href, pageOptions));
     },
-    stop: async () => { await browser.close(); await server.close(); },
+    stop: async () => { await browser.close(); await server.close(); checkConsoles(); },
   };
 }
 
 export class AppPage {
-  constructor({ page, errors, close, context }) {
-    Object.assign(this, { page, errors, close, context });
+  /** `expects(/…/)` names an error that the page must say on its console; any other fails the test. */
+  constructor({ page, expects, close, context }) {
+    Object.assign(this, { page, expects, close, context });
   }
 
   /** Another tab of the same browser, with this session storage as a duplicated one has it. */

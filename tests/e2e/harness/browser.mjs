@@ -1,5 +1,6 @@
 // The system's Chromium with WebGPU in software.
 import { existsSync } from "node:fs";
+import { afterEach } from "node:test";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -20,7 +21,25 @@ export function launch({ webgpu = true } = {}) {
   return chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...gpu] });
 }
 
-/** Opens a page that keeps what it says on the console as errors. */
+/** What the pages that are not yet checked say as errors on their consoles, and which of it their tests expect. */
+let consoles = [];
+
+/**
+ * Fails where a page that was opened since the last call said an error that its test did not expect, or did not say one
+ * that it did.
+ */
+export function checkConsoles() {
+  const faults = consoles.flatMap(({ url, errors, expected }) => [
+    ...errors.filter((error) => !expected.some((pattern) => pattern.test(error))).map((error) => `${url} said: ${error}`),
+    ...expected.filter((pattern) => !errors.some((error) => pattern.test(error))).map((pattern) => `${url} never said ${pattern}`),
+  ]);
+  consoles = [];
+  if (faults.length > 0) throw new Error(faults.join("\n"));
+}
+// Each test of a file that imports this, so that none can forget it; benches have no tests, and are checked as they stop.
+if (process.argv[1].endsWith(".test.mjs")) afterEach(checkConsoles);
+
+/** Opens a page in a context of its own. */
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   return openIn(context, url);
@@ -34,10 +53,11 @@ export async function openIn(context, url, storage) {
       if (sessionStorage.length === 0) Object.entries(storage).forEach(([key, value]) => sessionStorage.setItem(key, value));
     }, storage);
   }
-  const errors = [];
-  page.on("console", (message) => { if (message.type() === "error") errors.push(message.text()); });
-  page.on("pageerror", (error) => errors.push(String(error)));
+  const said = { url, errors: [], expected: [] };
+  consoles.push(said);
+  page.on("console", (message) => { if (message.type() === "error") said.errors.push(message.text()); });
+  page.on("pageerror", (error) => said.errors.push(String(error)));
   await page.goto(url);
   await page.waitForFunction(() => window.gradus?.snapshot, undefined, { timeout: 30_000 });
-  return { page, errors, context, close: () => context.close() };
+  return { page, expects: (...patterns) => said.expected.push(...patterns), context, close: () => context.close() };
 }
