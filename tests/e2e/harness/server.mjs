@@ -27,8 +27,9 @@ const damage = () => new Transform({
 
 /** `damaged` may be set to a RegExp of paths that arrive with turned bits, `gate` to a promise that ranges wait for.
  * `beside` are more folders by their path below the sub-path. A `hub` lets other hosts' pages read, and compresses texts.
+ * `maxAge` lets a browser keep what it fetched for so many seconds, as hosts do.
  * @returns {Promise<{ url: string, requests: string[], damaged?: RegExp, gate?: Promise<void>, close(): Promise<void> }>} */
-export async function serve(folder, { subPath = "/some/where/", ranges = true, beside = {}, hub = false } = {}) {
+export async function serve(folder, { subPath = "/some/where/", ranges = true, beside = {}, hub = false, maxAge } = {}) {
   const root = resolve(folder);
   const requests = [];
   const through = (path) => (served.damaged?.test(path) ? damage() : new PassThrough());
@@ -44,6 +45,7 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, b
       return;
     }
     const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream" };
+    if (maxAge) headers["cache-control"] = `max-age=${maxAge}`;
     // As a hub does: a page of another host may ask for ranges.
     if (hub) Object.assign(headers, { "access-control-allow-origin": "*", "access-control-allow-headers": "range" });
     if (hub && [".json", ".txt"].includes(extname(file))) {
