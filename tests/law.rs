@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use syn::visit::{self, Visit};
 
@@ -31,7 +32,11 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
 ];
 
 /// Outside crates that only some may name: modules, or single files of one.
-const ONLY: [(&str, &[&str]); 7] = [
+const ONLY: [(&str, &[&str]); 8] = [
+    // What the kernels compute with. Generators and networks fill in its parameters (uniforms, shapes, activations, the
+    // layout of packed weights, the hash behind the random numbers), which would else stand twice; one file hands the
+    // page's memory to its module of relaxed SIMD.
+    ("gradus_cpu", &["kernels", "imagegen", "diffusion", "browser/relaxed.rs"]),
     ("leptos", &["ui", "launch"]),
     ("wgpu", &["gpu"]),
     ("web_sys", &["browser", "ui", "launch"]),
@@ -47,6 +52,74 @@ const PURE: [&str; 11] =
 const WORLD: [&str; 6] = ["fs", "env", "thread", "net", "process", "os"];
 
 const MOST_LINES: usize = 500;
+
+/// What the crate's root and its prelude pass on, by the name there: `prelude::Blocks` is of the module `blocks`.
+static PASSED_ON: LazyLock<Vec<(Vec<String>, String)>> =
+    LazyLock::new(|| passed_on(&std::fs::read_to_string("src/lib.rs").unwrap()));
+
+fn passed_on(root: &str) -> Vec<(Vec<String>, String)> {
+    let mut all = Vec::new();
+    for item in syn::parse_file(root).unwrap().items {
+        let (place, items) = match item {
+            syn::Item::Mod(inline) if inline.content.is_some() => {
+                (vec![inline.ident.to_string()], inline.content.unwrap().1)
+            }
+            other => (Vec::new(), vec![other]),
+        };
+        for item in items {
+            let syn::Item::Use(item) = item else { continue };
+            let mut leaves = Vec::new();
+            leaves_of(&item.tree, &[], &mut leaves);
+            for (path, name) in leaves {
+                let module =
+                    path.into_iter().find(|part| part != "crate" && part != "self" && part != "super").unwrap();
+                all.push((place.iter().cloned().chain([name]).collect(), module));
+            }
+        }
+    }
+    all
+}
+
+/// What a `use` brings in: the path, and the name it has then (`*` for all there is).
+fn leaves_of(tree: &syn::UseTree, before: &[String], leaves: &mut Vec<(Vec<String>, String)>) {
+    let mut path = before.to_vec();
+    match tree {
+        syn::UseTree::Path(next) => {
+            path.push(next.ident.to_string());
+            leaves_of(&next.tree, &path, leaves);
+        }
+        syn::UseTree::Group(group) => group.items.iter().for_each(|item| leaves_of(item, before, leaves)),
+        syn::UseTree::Name(name) => {
+            path.push(name.ident.to_string());
+            leaves.push((path, name.ident.to_string()));
+        }
+        syn::UseTree::Rename(name) => {
+            path.push(name.ident.to_string());
+            leaves.push((path, name.rename.to_string()));
+        }
+        syn::UseTree::Glob(_) => {
+            path.push("*".to_owned());
+            leaves.push((path, "*".to_owned()));
+        }
+    }
+}
+
+/// The modules that a path of ours names, as the table knows them.
+fn modules_named(path: &[String]) -> Vec<&str> {
+    let rest = &path[1..];
+    let is_module = |name: &str| MAY_NAME.iter().any(|(module, _)| *module == name);
+    match rest.first() {
+        Some(first) if is_module(first) => vec![first],
+        Some(first) if first == "*" => MAY_NAME.iter().map(|(module, _)| *module).collect(),
+        Some(_) => {
+            // A name that is passed on, what is in it, or the prelude that it is in.
+            let place = &rest[..rest.len() - usize::from(rest.last().is_some_and(|last| last == "*"))];
+            let meant = |name: &Vec<String>| rest.starts_with(name) || name.starts_with(place);
+            PASSED_ON.iter().filter(|(name, _)| meant(name)).map(|(_, module)| module.as_str()).collect()
+        }
+        None => Vec::new(),
+    }
+}
 
 struct Paths {
     /// The module the file is, from the crate's root.
@@ -81,26 +154,6 @@ impl Paths {
         self.named.insert(path);
     }
 
-    fn use_tree(&mut self, tree: &syn::UseTree, before: &[String]) {
-        let mut path = before.to_vec();
-        match tree {
-            syn::UseTree::Path(next) => {
-                path.push(next.ident.to_string());
-                self.use_tree(&next.tree, &path);
-            }
-            syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.use_tree(item, before)),
-            syn::UseTree::Name(name) => {
-                path.push(name.ident.to_string());
-                self.add(path);
-            }
-            syn::UseTree::Rename(name) => {
-                path.push(name.ident.to_string());
-                self.add(path);
-            }
-            syn::UseTree::Glob(_) => self.add(path),
-        }
-    }
-
     /// Paths inside of a macro's tokens, as text: "crate :: queue :: Queue".
     fn tokens(&mut self, text: &str) {
         let words: Vec<&str> =
@@ -114,7 +167,9 @@ impl Paths {
 
 impl<'ast> Visit<'ast> for Paths {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.use_tree(&item.tree, &[]);
+        let mut leaves = Vec::new();
+        leaves_of(&item.tree, &[], &mut leaves);
+        leaves.into_iter().for_each(|(path, _)| self.add(path));
         visit::visit_item_use(self, item);
     }
 
@@ -159,9 +214,8 @@ fn faults(file: &str, source: &str) -> Vec<String> {
         let first = path.first().map_or("", String::as_str);
         let second = path.get(1).map_or("", String::as_str);
         if let (Some(allowed), "crate") = (allowed, first) {
-            let is_module = MAY_NAME.iter().any(|(name, _)| *name == second);
-            if is_module && second != top && !allowed.contains(&second) {
-                faults.push(format!("{file}: `{top}` may not name `{second}` ({})", path.join("::")));
+            for module in modules_named(path).into_iter().filter(|module| *module != top && !allowed.contains(module)) {
+                faults.push(format!("{file}: `{top}` may not name `{module}` ({})", path.join("::")));
             }
         }
         if ["main", "demo"].contains(&top) && first == "crate" && MAY_NAME.iter().any(|(name, _)| *name == second) {
@@ -173,7 +227,8 @@ fn faults(file: &str, source: &str) -> Vec<String> {
             faults.push(format!("{file}: only {only:?} may name `{outside}`"));
         }
         if PURE.contains(&top) && first == "std" {
-            let clock = second == "time" && path.iter().any(|part| part == "Instant" || part == "SystemTime");
+            let clock =
+                second == "time" && path.iter().any(|part| ["Instant", "SystemTime", "*"].contains(&part.as_str()));
             if clock || WORLD.contains(&second) {
                 faults.push(format!("{file}: a PURE module reads the world by {}", path.join("::")));
             }
@@ -219,6 +274,15 @@ fn planted_faults_are_found() {
     check("queue/mod.rs", "use crate::{value::Time, blocks::App};", "may not name `blocks`");
     check("queue/lane.rs", "fn f() { let _ = super::super::worker::x(); }", "may not name `worker`");
     check("queue/lane.rs", "fn f() { assert!(crate::ui::x()); }", "may not name `ui`");
+    check("queue/lane.rs", "use crate::prelude::Blocks;", "may not name `blocks`");
+    check("queue/lane.rs", "use crate::prelude::*;", "may not name `blocks`");
+    check("queue/lane.rs", "fn f(x: crate::prelude::Event) {}", "may not name `blocks`");
+    check("queue/lane.rs", "use super::super::{prelude as author, ids};", "may not name `blocks`");
+    check("queue/lane.rs", "use crate::*;", "may not name `ui`");
+    check("ids.rs", "fn f(x: crate::Picture) {}", "may not name `value`");
+    check("blocks/app.rs", "use gradus_cpu::hash;", "may name `gradus_cpu`");
+    check("browser/files.rs", "fn f() { gradus_cpu::hash(1); }", "may name `gradus_cpu`");
+    check("queue/lane.rs", "use std::time::*;", "reads the world");
     check("queue/lane.rs", "fn f(x: &web_sys::Window) {}", "may name `web_sys`");
     check("gpu/engine.rs", "use js_sys::Promise;", "may name `js_sys`");
     check("queue/lane.rs", "use std::time::Instant;", "reads the world");
@@ -229,8 +293,11 @@ fn planted_faults_are_found() {
     check("queue/lane.rs", "#[test] #[ignore] fn f() {}", "an ignored test");
     check("ui/x.rs", &format!("fn f() {{ x.set_{}(y) }}", concat!("inner", "_html")), "becomes HTML");
     assert!(
-        faults("queue/lane.rs", "use super::record::Record; use crate::ids::JobId; use std::time::Duration;")
-            .is_empty()
+        faults(
+            "queue/lane.rs",
+            "use super::record::Record; use crate::ids::JobId; use crate::prelude::Error; use std::time::Duration;"
+        )
+        .is_empty()
     );
 }
 
