@@ -28,6 +28,8 @@ struct World {
     store: Rc<MemoryStore>,
 }
 
+thread_local!(static ENGINES_OPENED: Cell<u32> = const { Cell::new(0) });
+
 struct CpuEngines;
 
 impl Engines for CpuEngines {
@@ -36,6 +38,7 @@ impl Engines for CpuEngines {
     }
 
     fn open(&self, _: EngineChoice) -> LocalBoxFuture<'static, Result<Rc<dyn Engine>, Error>> {
+        ENGINES_OPENED.set(ENGINES_OPENED.get() + 1);
         async { Ok(Rc::new(CpuEngine::new("test")) as Rc<dyn Engine>) }.boxed_local()
     }
 }
@@ -198,29 +201,43 @@ fn slow_previews_leave_time_for_the_work() {
 }
 
 #[test]
-fn a_lost_gpu_is_retried_once() {
+fn a_lost_gpu_is_opened_anew_and_the_job_retried_once() {
     let world = World::new(|ui| {
         let out = ui.add(Textbox::new().label("Out"));
         let lose = |times: u32| {
-            move || async move {
+            move |ctx: Context| async move {
+                ctx.engine().await?;
                 if count() < times { Err(Error::of(ErrorKind::DeviceLost, "gone")) } else { Ok("made it".to_owned()) }
             }
         };
+        ui.add(Button::new("Never")).click(lose(0), (), out);
         ui.add(Button::new("Once")).click(lose(1), (), out);
         ui.add(Button::new("Twice")).click(lose(2), (), out);
     });
-    COUNT.set(0);
-    world.click("Once");
-    assert_eq!(world.states(), [("waiting", 2)], "another attempt waits for its time");
+    let click = |name: &str| {
+        COUNT.set(0);
+        world.click(name);
+    };
+    ENGINES_OPENED.set(0);
+    click("Never");
+    click("Never");
+    assert_eq!(ENGINES_OPENED.get(), 1, "jobs share the engine");
+    click("Once");
+    let last = || world.states().pop().unwrap();
+    assert_eq!(last(), ("waiting", 2), "another attempt waits for its time");
     world.advance(Duration::from_secs(1));
-    assert_eq!((world.text("Out").as_str(), world.states()), ("made it", vec![("done", 2)]));
-    COUNT.set(0);
-    world.click("Twice");
+    assert_eq!((world.text("Out").as_str(), last()), ("made it", ("done", 2)));
+    assert_eq!(ENGINES_OPENED.get(), 2, "the other attempt has an engine of its own");
+    click("Twice");
     world.advance(Duration::from_secs(1));
     let last = world.runtime.snapshot().jobs.pop().unwrap();
     assert_eq!((last.state, last.attempt), ("failed", 2));
     assert!(last.error.unwrap().contains("tried 2 times"));
     assert_eq!(world.runtime.component(world.find("Out")).status.unwrap().phase, Phase::Failed);
+    assert_eq!(ENGINES_OPENED.get(), 3);
+    click("Never");
+    assert_eq!(ENGINES_OPENED.get(), 4, "who comes after a failure has a new engine too");
+    assert_eq!(world.text("Out"), "made it");
 }
 
 #[test]
