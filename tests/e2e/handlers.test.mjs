@@ -188,3 +188,43 @@ test("a wrong type of a partial result is told, and each job has random numbers 
   assert.equal(seen.size, 2);
   await page.close();
 });
+
+test("a checkbox, a slider that is let go, and what is not drawn give their values and take new ones", async () => {
+  const page = await app.open();
+  await shows(page, "loaded");
+  const tick = page.page.getByRole("checkbox", { name: "Tick", exact: true });
+  await page.page.getByRole("main").getByText("Tick", { exact: true }).click();
+  await shows(page, "ticked: true");
+  await tick.focus();
+  await page.page.keyboard.press("Space");
+  await shows(page, "ticked: false");
+
+  // While it is dragged nothing is set off, however many values it goes over.
+  const dial = page.page.getByRole("slider", { name: "Dial", exact: true });
+  const figure = (text) => dial.locator("xpath=following-sibling::output").getByText(text, { exact: true }).waitFor();
+  const { x, y, width, height } = await dial.boundingBox();
+  await page.page.mouse.move(x + 0.32 * width, y + height / 2);
+  await page.page.mouse.down();
+  for (const share of [0.5, 0.7, 0.98]) await page.page.mouse.move(x + share * width, y + height / 2);
+  await figure("10");
+  assert.deepEqual(await jobsOf(page, "released"), []);
+  await page.page.mouse.up();
+  await shows(page, "released at 10");
+  assert.equal((await jobsOf(page, "released")).length, 1);
+  await dial.press("ArrowLeft");
+  await shows(page, "released at 9");
+  await figure("9");
+
+  const hidden = page.page.getByLabel("Hidden", { exact: true });
+  assert.equal(await hidden.isVisible(), false);
+  assert.equal(await page.page.getByText("Hidden", { exact: true }).isVisible(), false);
+  await page.press("Read");
+  await shows(page, "false, 9, unseen");
+  await page.press("Write");
+  await page.ended("write", "done", 1);
+  assert.equal(await tick.isChecked(), true);
+  await figure("7");
+  await page.press("Read");
+  await shows(page, "true, 7, x");
+  await page.close();
+});
