@@ -12,16 +12,25 @@ struct Count {
     skipped: u64,
 }
 
+impl Count {
+    fn add(&mut self, more: Self) {
+        self.passed += more.passed;
+        self.failed += more.failed;
+        self.skipped += more.skipped;
+    }
+}
+
 type Suite = (&'static str, fn() -> Result<Count, String>);
 
-const SUITES: [Suite; 8] = [
-    ("fmt", || gate(&["fmt", "--all", "--check"])),
+const SUITES: [Suite; 9] = [
+    ("fmt", fmt),
     ("clippy", || {
         gate(&["clippy", "--workspace", "--features", "gradus/faults", "--all-targets", "--", "-D", "warnings"])
     }),
     ("clippy-wasm", || {
         gate(&["clippy", "--all-targets", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"])
     }),
+    ("clippy-apps", clippy_apps),
     ("native", || counted(&["test", "--workspace", "--features", "gradus/faults", "--no-fail-fast"])),
     ("browser", browser),
     ("dist", build_all),
@@ -50,9 +59,7 @@ pub fn test(wanted: &[&str]) -> Result<(), String> {
             "{name:<12} {:>4} passed {:>3} failed {:>3} skipped {seconds:>5} s",
             count.passed, count.failed, count.skipped
         ));
-        total.passed += count.passed;
-        total.failed += count.failed;
-        total.skipped += count.skipped;
+        total.add(count);
     }
     println!("\n{}", report.join("\n"));
     println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.skipped);
@@ -100,8 +107,38 @@ pub fn soak() -> Result<(), String> {
 
 /// A check that passes or fails as a whole.
 fn gate(arguments: &[&str]) -> Result<Count, String> {
-    let (passed, _) = tee(command("", "cargo", arguments))?;
+    gate_in("", arguments)
+}
+
+fn gate_in(folder: &str, arguments: &[&str]) -> Result<Count, String> {
+    let mut cargo = command(folder, "cargo", arguments);
+    // As in the workspace, so that what a package has in common with it is checked once.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
+    let (passed, _) = tee(cargo)?;
     Ok(Count { passed: passed.into(), failed: (!passed).into(), skipped: 0 })
+}
+
+/// The workspace, and the packages outside of it.
+fn fmt() -> Result<Count, String> {
+    let mut count = gate(&["fmt", "--all", "--check"])?;
+    for package in apps().into_iter().chain(["fuzz".to_owned(), "tests/e2e/bench/onnx/app".to_owned()]) {
+        count.add(gate_in(&package, &["fmt", "--check"])?);
+    }
+    Ok(count)
+}
+
+/// The packages outside of the workspace that an author could have written.
+fn apps() -> Vec<String> {
+    dist::examples().into_iter().chain([dist::FIXTURE.to_owned()]).map(|name| dist::package(Some(&name))).collect()
+}
+
+fn clippy_apps() -> Result<Count, String> {
+    let mut count = Count::default();
+    for package in apps() {
+        let arguments = ["clippy", "--all-targets", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"];
+        count.add(gate_in(&package, &arguments)?);
+    }
+    Ok(count)
 }
 
 /// A suite of libtest's, which says "test result: ok. 3 passed; 0 failed; 0 ignored; …" for each binary.

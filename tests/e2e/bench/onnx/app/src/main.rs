@@ -89,7 +89,9 @@ impl Network {
         let graph = unet.graph(PICTURES, [SIDE; 2], TOKENS)?;
         let tensors = Tensors::open(&files, "unet", "diffusion_pytorch_model").await?;
         let mut meter = Meter::new(&Nobody, 1, 0);
-        let weights = weights::load(&graph.weights, &tensors, Precision::AsStored, &files, &*engine, &control, &mut meter).await?;
+        let weights =
+            weights::load(&graph.weights, &tensors, Precision::AsStored, &files, &*engine, &control, &mut meter)
+                .await?;
         let plan = Plan::new(&graph, &*engine, &weights, false)?;
         Ok(Self { engine, control, unet, plan })
     }

@@ -51,7 +51,11 @@ fn name(dispatch: &Dispatch) -> String {
     }
     let channels = (word(14) + word(15)) * 4;
     let (rows, columns, stride) = (word(0), word(2) * 8, word(10) + 10 * word(11));
-    format!("{name} {0}×{0} of {channels} to {columns}, {rows} rows, stride {stride}, activation {1}", word(8), word(16))
+    format!(
+        "{name} {0}×{0} of {channels} to {columns}, {rows} rows, stride {stride}, activation {1}",
+        word(8),
+        word(16)
+    )
 }
 
 impl Engine for Timed {
