@@ -1,35 +1,30 @@
-//! The queue against a model that is simple enough to be plainly right.
-//!
-//! The model keeps one row of jobs and works everything out from it anew at each step; it shares nothing with the
-//! queue but the types.
+//! The queue against a model that is simple enough to be plainly right: several sessions, priorities, moves, pauses,
+//! retries and chains. Batches have tests/batches.rs, limits of time and what is written down tests/simulator.rs.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[path = "support/row_model.rs"]
+mod row_model;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gradus::ids::{Attempt, JobId, LaneId, ListenerId, SessionId};
 use gradus::queue::{
-    Accepted, Cancelled, Effect, End, Fact, JobState, Kept, LaneConfig, ListenerConfig, Queue, QueueConfig, WorkerEvent,
+    Accepted, Cancelled, Effect, End, Fact, JobState, Kept, LaneConfig, ListenerConfig, Move, Queue, QueueConfig,
+    Refused, WorkerEvent,
 };
 use gradus::value::{Error, ErrorKind, Time};
 use proptest::prelude::*;
-
-const COUNTS: [Option<usize>; 4] = [Some(1), Some(2), Some(3), None];
-/// Listeners to lanes: two share the second.
-const LANES: [u32; 5] = [0, 1, 1, 2, 3];
-
-fn config() -> QueueConfig {
-    let lane = |(index, count): (usize, &Option<usize>)| LaneConfig::new(format!("lane {index}"), count.unwrap_or(0));
-    let listener = |&lane: &u32| ListenerConfig { retries: 0, ..ListenerConfig::new(LaneId(lane)) };
-    let lanes = COUNTS.iter().enumerate().map(lane).collect();
-    QueueConfig { history: 16, ..QueueConfig::new(lanes, LANES.iter().map(listener).collect()) }
-}
+use row_model::{COUNTS, CROWDED, HISTORY, LISTENERS, MOST_WAITING, Model, ModelJob, Phase, config};
 
 #[derive(Clone, Debug)]
 enum Op {
+    /// The last of the listeners does not exist.
     Submit {
-        listener: u32,
+        listener: usize,
+        session: u64,
+        raise: i32,
     },
     /// To the n-th job that has a slot, with its own attempt.
     Worker {
@@ -45,18 +40,38 @@ enum Op {
     Cancel {
         pick: usize,
     },
+    Move {
+        pick: usize,
+        to: Move,
+    },
+    Pause {
+        lane: usize,
+        paused: bool,
+    },
+    CancelWaiting {
+        lane: usize,
+    },
+    Time {
+        millis: u64,
+    },
     Poll {
         times: usize,
     },
 }
 
 fn op() -> impl Strategy<Value = Op> {
+    let to = prop_oneof![Just(Move::ToFront), Just(Move::Up), Just(Move::Down)];
     prop_oneof![
-        4 => (0..LANES.len() as u32).prop_map(|listener| Op::Submit { listener }),
-        5 => (0..64usize, 0..7u8).prop_map(|(pick, event)| Op::Worker { pick, event }),
-        1 => (0..64usize, 1..3u32, 0..7u8).prop_map(|(pick, off, event)| Op::Stale { pick, off, event }),
-        2 => (0..64usize).prop_map(|pick| Op::Cancel { pick }),
-        3 => (0..8usize).prop_map(|times| Op::Poll { times }),
+        10 => (0..=LISTENERS.len(), 1..4u64, 0..2i32)
+            .prop_map(|(listener, session, raise)| Op::Submit { listener, session, raise }),
+        10 => (0..64usize, 0..8u8).prop_map(|(pick, event)| Op::Worker { pick, event }),
+        2 => (0..64usize, 1..3u32, 0..8u8).prop_map(|(pick, off, event)| Op::Stale { pick, off, event }),
+        3 => (0..64usize).prop_map(|pick| Op::Cancel { pick }),
+        4 => (0..64usize, to).prop_map(|(pick, to)| Op::Move { pick, to }),
+        2 => (0..COUNTS.len(), any::<bool>()).prop_map(|(lane, paused)| Op::Pause { lane, paused }),
+        1 => (0..COUNTS.len()).prop_map(|lane| Op::CancelWaiting { lane }),
+        2 => (0..700u64).prop_map(|millis| Op::Time { millis }),
+        6 => (0..8usize).prop_map(|times| Op::Poll { times }),
     ]
 }
 
@@ -67,76 +82,8 @@ fn event(number: u8) -> WorkerEvent {
         3 => WorkerEvent::Failed(Error::new("broken")),
         4 => WorkerEvent::Stopped,
         5 => WorkerEvent::Lost,
+        6 => WorkerEvent::Progress(0.5),
         _ => WorkerEvent::Failed(Error::of(ErrorKind::DeviceLost, "gone")),
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Phase {
-    Row,
-    /// In a slot; whether a worker has begun it.
-    Slot(bool),
-    Over,
-}
-
-#[derive(Debug)]
-struct ModelJob {
-    lane: usize,
-    phase: Phase,
-    attempt: u32,
-    cancelled: bool,
-}
-
-#[derive(Default)]
-struct Model {
-    jobs: BTreeMap<u64, ModelJob>,
-    starts: Vec<(u64, u32)>,
-    ends: BTreeMap<u64, End>,
-    positions: BTreeMap<u64, usize>,
-    last_started: BTreeMap<usize, u64>,
-}
-
-impl Model {
-    fn in_slots(&self, lane: usize) -> usize {
-        self.jobs.values().filter(|job| job.lane == lane && matches!(job.phase, Phase::Slot(_))).count()
-    }
-
-    fn waiting(&self, lane: usize) -> Vec<u64> {
-        let of = |phase: Phase| {
-            let found = self.jobs.iter().filter(move |(_, job)| job.lane == lane && job.phase == phase);
-            found.map(|(id, _)| *id)
-        };
-        of(Phase::Slot(false)).chain(of(Phase::Row)).collect()
-    }
-
-    fn nth(&self, pick: usize, in_slot: bool) -> Option<u64> {
-        let able = |job: &ModelJob| if in_slot { matches!(job.phase, Phase::Slot(_)) } else { true };
-        let ids: Vec<u64> = self.jobs.iter().filter(|(_, job)| able(job)).map(|(id, _)| *id).collect();
-        (!ids.is_empty()).then(|| ids[pick % ids.len()])
-    }
-
-    fn expect_end(&mut self, id: u64, end: End) {
-        let job = self.jobs.get_mut(&id).unwrap();
-        job.phase = Phase::Over;
-        let end = if job.cancelled { End::Cancelled } else { end };
-        assert!(self.ends.insert(id, end).is_none(), "job {id} ended twice");
-    }
-
-    /// What a worker's news of the current attempt must bring about.
-    fn news(&mut self, id: u64, event: &WorkerEvent) {
-        let job = self.jobs.get_mut(&id).unwrap();
-        match event {
-            WorkerEvent::Began => job.phase = Phase::Slot(true),
-            WorkerEvent::Progress(_) => {}
-            WorkerEvent::Done => self.expect_end(id, End::Done),
-            WorkerEvent::Stopped => self.expect_end(id, End::Cancelled),
-            WorkerEvent::Failed(error) => self.expect_end(id, End::Failed(error.clone())),
-            WorkerEvent::Lost if job.cancelled => self.expect_end(id, End::Cancelled),
-            WorkerEvent::Lost => {
-                job.attempt += 1;
-                self.starts.push((id, job.attempt));
-            }
-        }
     }
 }
 
@@ -144,56 +91,67 @@ struct Pair {
     queue: Queue,
     model: Model,
     now: Time,
-    /// Restarts and ends that the model foresaw and the queue has not yet told.
+    /// What the queue has told.
     ended: BTreeMap<u64, End>,
+    paused: [bool; COUNTS.len()],
+    /// Where each job stood last.
+    positions: BTreeMap<u64, usize>,
 }
 
 impl Pair {
     fn new() -> Self {
-        Self { queue: Queue::new(config()), model: Model::default(), now: Time::ZERO, ended: BTreeMap::new() }
+        Self {
+            queue: Queue::new(config()),
+            model: Model::default(),
+            now: Time::ZERO,
+            ended: BTreeMap::new(),
+            paused: Default::default(),
+            positions: BTreeMap::new(),
+        }
     }
 
     fn apply(&mut self, op: &Op) {
         self.now = self.now + Duration::from_millis(7);
         match *op {
-            Op::Submit { listener } => {
-                let job = self.queue.handle_submit(self.now, ListenerId(listener), SessionId(1), 0).unwrap();
-                let lane = LANES[listener as usize] as usize;
-                let new = ModelJob { lane, phase: Phase::Row, attempt: 1, cancelled: false };
-                assert!(self.model.jobs.insert(job.0, new).is_none(), "an id twice");
+            Op::Submit { listener, session, raise } => {
+                let given = self.queue.handle_submit(self.now, ListenerId(listener as u32), SessionId(session), raise);
+                let expected = match LISTENERS.get(listener) {
+                    None => Err(Refused::NoListener),
+                    Some(&(CROWDED, ..)) if self.outside_of_slots(CROWDED).len() >= MOST_WAITING => {
+                        Err(Refused::Full { waiting: self.outside_of_slots(CROWDED).len(), most: MOST_WAITING })
+                    }
+                    Some(_) => Ok(JobId(self.model.accept(listener, session, raise))),
+                };
+                assert_eq!(given, expected);
             }
             Op::Worker { pick, event: number } => {
-                let Some(id) = self.model.nth(pick, true) else { return };
+                let Some(id) = self.model.nth(pick, in_slot) else { return };
                 let event = event(number);
                 let job = &self.model.jobs[&id];
                 // A worker begins an attempt once, and nothing else can be heard of one that has not begun but its loss.
-                let began = job.phase == Phase::Slot(true);
                 let sound = match event {
-                    WorkerEvent::Began => !began,
+                    WorkerEvent::Began => !job.begun,
                     WorkerEvent::Lost | WorkerEvent::Stopped => true,
-                    _ => began,
+                    _ => job.begun,
                 };
                 if !sound {
                     return;
                 }
-                let attempt = Attempt(job.attempt);
-                // A second attempt begins again, though it goes on being shown as running.
-                let accepted = self.queue.handle_worker(self.now, JobId(id), attempt, event.clone());
+                let accepted = self.queue.handle_worker(self.now, JobId(id), Attempt(job.attempt), event.clone());
                 assert_eq!(accepted, Accepted::Yes, "{id} {event:?}");
-                self.model.news(id, &event);
+                self.model.news(self.now, id, &event);
             }
             Op::Stale { pick, off, event: number } => {
-                let Some(id) = self.model.nth(pick, false) else { return };
+                let Some(id) = self.model.nth(pick, |_| true) else { return };
                 let attempt = Attempt(self.model.jobs[&id].attempt + off);
                 let accepted = self.queue.handle_worker(self.now, JobId(id), attempt, event(number));
                 assert_eq!(accepted, Accepted::Stale, "{id}: news of an attempt that is not its own");
             }
             Op::Cancel { pick } => {
-                let Some(id) = self.model.nth(pick, false) else { return };
+                let Some(id) = self.model.nth(pick, |_| true) else { return };
                 let outcome = self.queue.handle_cancel(self.now, JobId(id));
-                let phase = self.model.jobs[&id].phase;
-                match phase {
-                    Phase::Row => {
+                match self.model.jobs[&id].phase {
+                    Phase::Row | Phase::Again => {
                         assert_eq!(outcome, Cancelled::Now);
                         self.model.expect_end(id, End::Cancelled);
                     }
@@ -204,11 +162,53 @@ impl Pair {
                     Phase::Over => assert!(matches!(outcome, Cancelled::TooLate | Cancelled::Unknown)),
                 }
             }
-            Op::Poll { times } => (0..times).for_each(|_| {
-                self.poll();
-            }),
+            Op::Move { pick, to } => {
+                let Some(id) = self.model.nth(pick, |job| job.phase != Phase::Over) else { return };
+                let moved = self.queue.handle_move(JobId(id), to);
+                assert_eq!(moved, self.model.shift(id, to), "{id} {to:?}");
+                if moved {
+                    // Others may now stand further behind, as the visitor wished.
+                    let (model, lane) = (&self.model, self.model.jobs[&id].lane);
+                    self.positions.retain(|other, _| model.jobs[other].lane != lane);
+                }
+            }
+            Op::Pause { lane, paused } => {
+                self.queue.handle_pause(LaneId(lane as u32), paused);
+                self.paused[lane] = paused;
+            }
+            Op::CancelWaiting { lane } => {
+                let all = self.outside_of_slots(lane);
+                self.queue.handle_cancel_waiting(self.now, LaneId(lane as u32));
+                all.into_iter().for_each(|id| self.model.expect_end(id, End::Cancelled));
+            }
+            Op::Time { millis } => {
+                self.now = self.now + Duration::from_millis(millis);
+                self.queue.handle_time(self.now);
+            }
+            Op::Poll { times } => {
+                // What is due is known by the clock that the queue was last told.
+                self.queue.handle_time(self.now);
+                (0..times).for_each(|_| {
+                    self.poll();
+                });
+            }
         }
         self.check();
+    }
+
+    /// What waits in a lane and has no slot, in the order of starts.
+    fn outside_of_slots(&self, lane: usize) -> Vec<u64> {
+        [self.model.listed(lane, Phase::Again), self.model.row(lane)].concat()
+    }
+
+    fn may_start(&self, lane: usize) -> bool {
+        !self.paused[lane] && COUNTS[lane].is_none_or(|count| self.model.in_slots(lane) < count)
+    }
+
+    /// Those of a lane that must begin again by now.
+    fn overdue(&self, lane: usize) -> Vec<u64> {
+        let again = self.model.listed(lane, Phase::Again).into_iter();
+        again.filter(|id| self.model.due(*id, self.now) == Some(true)).collect()
     }
 
     fn poll(&mut self) -> bool {
@@ -222,14 +222,16 @@ impl Pair {
                     self.model.starts.remove(place);
                     return true;
                 }
-                let lane = self.model.jobs[&job.0].lane;
-                let next = self.model.jobs.iter().find(|(_, other)| other.lane == lane && other.phase == Phase::Row);
-                assert_eq!(next.map(|(id, _)| *id), Some(job.0), "the first of the row is started");
-                assert_eq!(attempt, Attempt(1));
-                self.model.jobs.get_mut(&job.0).unwrap().phase = Phase::Slot(false);
-                if let Some(before) = self.model.last_started.insert(lane, job.0) {
-                    assert!(before < job.0, "first in, first out");
+                let started = &self.model.jobs[&job.0];
+                assert!(self.may_start(started.lane), "{job} starts in a lane that is paused or full");
+                assert_eq!(attempt, Attempt(started.attempt));
+                if started.phase == Phase::Again {
+                    assert!(self.model.due(job.0, self.now).is_some(), "{job} begins again at once");
+                } else {
+                    assert_eq!(self.model.row(started.lane).first(), Some(&job.0), "the first of the row is started");
+                    assert_eq!(self.overdue(started.lane), [0; 0], "who failed begins again before the row");
                 }
+                self.model.start(job.0);
             }
             Effect::Stop { job, .. } => {
                 assert!(self.model.jobs[&job.0].cancelled, "only what was cancelled is stopped")
@@ -238,18 +240,23 @@ impl Pair {
                 assert_eq!(kind(&self.model.ends[&job.0]), kind(&end), "{job}");
                 assert!(self.ended.insert(job.0, end).is_none(), "{job} ended twice");
             }
-            Effect::StartBatch { .. } | Effect::Chained { .. } => panic!("nothing here is a batch or a chain"),
+            Effect::Chained { after, job, listener } => {
+                let place = self.model.chained.iter().position(|chained| *chained == (after.0, job.0));
+                self.model.chained.remove(place.expect("only what follows is set off"));
+                assert_eq!(self.model.jobs[&job.0].listener, listener.0 as usize);
+            }
+            Effect::StartBatch { .. } => panic!("nothing here is a batch"),
         }
         true
     }
 
     fn check_nothing_can_start(&self) {
-        for (lane, count) in COUNTS.iter().enumerate() {
-            let row = self.model.jobs.values().any(|job| job.lane == lane && job.phase == Phase::Row);
-            let free = count.is_none_or(|count| self.model.in_slots(lane) < count);
-            assert!(!(row && free), "lane {lane} has a free slot and a waiting job, and nothing is started");
+        for lane in (0..COUNTS.len()).filter(|&lane| self.may_start(lane)) {
+            assert_eq!(self.model.row(lane), [0; 0], "lane {lane} has a free slot, and nothing is started");
+            assert_eq!(self.overdue(lane), [0; 0], "lane {lane} has a free slot, and nothing begins again");
         }
         assert!(self.model.starts.is_empty(), "a restart was forgotten: {:?}", self.model.starts);
+        assert!(self.model.chained.is_empty(), "a chain stopped: {:?}", self.model.chained);
     }
 
     fn check(&mut self) {
@@ -257,51 +264,67 @@ impl Pair {
             let id = LaneId(lane as u32);
             assert_eq!(self.queue.busy(id), self.model.in_slots(lane), "slots of lane {lane}");
             assert!(count.is_none_or(|count| self.queue.busy(id) <= count), "lane {lane} is over its count");
+            assert_eq!(self.queue.is_paused(id), self.paused[lane]);
+            let running: Vec<u64> = self.queue.running(id).map(|job| job.0).collect();
+            assert_eq!(running, self.model.listed(lane, Phase::Slot(true)), "what runs in lane {lane}");
             let waiting: Vec<u64> = self.queue.waiting_jobs(id).map(|job| job.0).collect();
-            assert_eq!(waiting, self.model.waiting(lane), "the row of lane {lane}");
+            let expected = [self.model.listed(lane, Phase::Slot(false)), self.outside_of_slots(lane)].concat();
+            assert_eq!(waiting, expected, "what waits in lane {lane}");
             assert_eq!(self.queue.waiting(id), waiting.len());
-            let row = waiting.iter().filter(|job| self.model.jobs[job].phase == Phase::Row);
-            for (place, job) in row.enumerate() {
-                assert_eq!(self.queue.position(JobId(*job)), Some(place + 1));
-                let before = self.model.positions.insert(*job, place + 1);
-                assert!(before.is_none_or(|before| place < before), "the position of {job} grew");
+            for job in waiting {
+                let place = self.model.place(job).map(|place| place + 1);
+                assert_eq!(self.queue.position(JobId(job)), place, "the position of {job}");
+                let before = place.and_then(|place| self.positions.insert(job, place));
+                assert!(before.is_none_or(|before| place <= Some(before)), "the position of {job} grew");
             }
         }
         for (id, job) in &self.model.jobs {
             let view = self.queue.job(JobId(*id));
-            let state = view.as_ref().map(|view| view.state);
-            match job.phase {
-                Phase::Row | Phase::Slot(false) if job.attempt == 1 => {
-                    assert_eq!(state, Some(JobState::Waiting), "{id}")
-                }
-                Phase::Row | Phase::Slot(_) => {
-                    assert!(matches!(state, Some(JobState::Running | JobState::Waiting)), "{id}")
-                }
-                Phase::Over => assert!(
-                    !matches!(state, Some(JobState::Running | JobState::Waiting)),
-                    "{id} has ended and is {state:?}"
-                ),
-            }
+            let state = match (job.phase, self.model.ends.get(id)) {
+                (Phase::Row | Phase::Again | Phase::Slot(false), _) => JobState::Waiting,
+                (Phase::Slot(true), _) => JobState::Running,
+                (Phase::Over, Some(End::Done)) => JobState::Done,
+                (Phase::Over, Some(End::Failed(_))) => JobState::Failed,
+                (Phase::Over, _) => JobState::Cancelled,
+            };
+            let Some(view) = view else {
+                assert!(job.phase == Phase::Over, "{id} is forgotten");
+                continue;
+            };
+            let seen = (view.state, view.attempt.0, view.session.0, view.priority);
+            assert_eq!(seen, (state, job.attempt, job.session, job.priority), "{id}");
         }
-        assert!(self.queue.history().count() <= 16, "the history grows");
+        assert!(self.queue.history().count() <= HISTORY, "the history grows");
     }
 
     /// Works everything off; then every job has exactly one end.
     fn finish(mut self) {
+        for lane in 0..COUNTS.len() {
+            self.apply(&Op::Pause { lane, paused: false });
+        }
         loop {
+            self.queue.handle_time(self.now);
             while self.poll() {}
-            let Some(id) = self.model.nth(0, true) else { break };
-            let attempt = Attempt(self.model.jobs[&id].attempt);
-            if self.model.jobs[&id].phase == Phase::Slot(false) {
-                self.queue.handle_worker(self.now, JobId(id), attempt, WorkerEvent::Began);
-                self.model.news(id, &WorkerEvent::Began);
+            if let Some(id) = self.model.nth(0, in_slot) {
+                let attempt = Attempt(self.model.jobs[&id].attempt);
+                let events = [WorkerEvent::Began, WorkerEvent::Done];
+                for event in events.into_iter().skip(usize::from(self.model.jobs[&id].begun)) {
+                    self.queue.handle_worker(self.now, JobId(id), attempt, event.clone());
+                    self.model.news(self.now, id, &event);
+                }
+            } else if self.model.nth(0, |job| job.phase != Phase::Over).is_some() {
+                self.now = self.queue.next_time().expect("what waits waits for a time");
+            } else {
+                break;
             }
-            self.queue.handle_worker(self.now, JobId(id), attempt, WorkerEvent::Done);
-            self.model.news(id, &WorkerEvent::Done);
             self.check();
         }
         assert_eq!(self.ended.len(), self.model.jobs.len(), "each job has one end");
     }
+}
+
+fn in_slot(job: &ModelJob) -> bool {
+    matches!(job.phase, Phase::Slot(_))
 }
 
 fn kind(end: &End) -> u8 {
