@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Some((&"dist", _)) => {
             tools::for_building().and_then(|()| dist::dist(example)).and_then(|()| sizes::print(example))
         }
-        Some((&"test", suites)) => suites::test(suites),
+        Some((&"test", suites)) => return suites::test(suites),
         Some((&"bench", _)) => bench::bench(),
         Some((&"sim", _)) => suites::simulate(after(&words, "--steps"), after(&words, "--seed")),
         Some((&"soak", _)) => suites::soak(),
