@@ -68,3 +68,36 @@ test("the example queue_guide makes pictures in both lanes", async (t) => {
     assert.ok((await page.picture(place)).colours > 500, region);
   }
 });
+
+for (const name of ["demo", "hello", "queue_guide"]) {
+  test(`${name} says in a line why nothing is there: no JavaScript, or it did not start`, async (t) => {
+    const app = await start(name);
+    t.after(() => app.stop());
+    const opened = async (options, change = () => {}) => {
+      const page = await (await app.browser.newContext(options)).newPage();
+      await change(page);
+      await page.goto(app.server.url);
+      return page;
+    };
+    const without = await opened({ javaScriptEnabled: false });
+    await without.locator("noscript").waitFor();
+    assert.match(await without.locator("noscript").textContent(), /it needs JavaScript/);
+    assert.equal(await without.getByText("has not started").isVisible(), false, "one line is enough");
+
+    const broken = await opened({}, (page) => page.route("**/*.wasm", (route) => route.abort()));
+    const line = broken.getByText("This page has not started yet.");
+    await line.waitFor({ state: "attached" });
+    assert.equal(await line.isVisible(), false, "not while it may only be slow");
+    await line.waitFor({ state: "visible" });
+    assert.equal(await broken.locator("noscript").isVisible(), false);
+
+    // While it loads there is no line, and none however long it is there then.
+    let arrives;
+    const gate = new Promise((done) => { arrives = done; });
+    const slow = await opened({}, (page) => page.route("**/*.wasm", async (route) => { await gate; await route.continue(); }));
+    assert.equal(await slow.getByText("has not started").isVisible(), false);
+    arrives();
+    await slow.waitForFunction(() => window.gradus?.snapshot);
+    assert.equal(await slow.locator("#unstarted").evaluate((line) => getComputedStyle(line).display), "none");
+  });
+}
