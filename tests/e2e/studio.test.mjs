@@ -157,7 +157,7 @@ test("what cannot be made is refused at its field, and the queue goes on", async
     await field.fill(before);
     await s.region.getByRole("alert").getByText(message).waitFor({ state: "hidden" });
   };
-  for (const size of ["0", "63", "2049", "64.5", "NaN", "abc", "-5", "1e9"]) await refused("Width", size, "from 64 to 2048");
+  for (const size of ["0", "63", "2049", "64.5", "NaN", "abc", "-5", "1e9", "0x80", "0b10000000", "Infinity"]) await refused("Width", size, "from 64 to 2048");
   await refused("Height", "", "Type a number");
   for (const seed of ["18446744073709551616", "-1", "x"]) await refused("Seed", seed, "A seed is a whole number");
   await refused("Prompt", "x".repeat(100_000), "100000 characters");

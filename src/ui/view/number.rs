@@ -52,6 +52,8 @@ fn text_of(value: &Value) -> String {
 fn parse(text: &str) -> Value {
     match text.trim() {
         "" => Value::Null,
+        // What a browser reads in other notations ("0x80", "Infinity") is no number to who looks at it.
+        text if text.bytes().any(|byte| byte.is_ascii_alphabetic() && byte | 32 != b'e') => Value::Number(f64::NAN),
         text => Value::Number(JsValue::from_str(text).unchecked_into_f64()),
     }
 }
