@@ -40,7 +40,7 @@ pub fn tab(ui: &Ui) {
     let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
     let steps = ui.add(Slider::between(1.0, 20.0).step(1.0).value(8.0).label("Steps"));
     let guidance = ui.add(Slider::between(1.0, 8.0).step(0.5).value(3.0).label("Guidance"));
-    let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(super::studio::check_seed).max_lines(1));
+    let seed = ui.add(super::studio::seed());
     let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
     let picture = ui.add(Image::new().label("Picture"));
     let rendered = ui.add(Image::new().label("The same, by the renderer"));

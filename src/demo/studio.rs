@@ -54,7 +54,7 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
         "network: our own diffusion model, 256 × 256, fetched once, or distilled to 4 steps; scene: a ray-marched 3-D \
          scene; flame: a fractal flame; reaction: a growing pattern. The tab Models has more.",
     ));
-    let seed = ui.add(Textbox::new().label("Seed").placeholder("random").check(check_seed).max_lines(1));
+    let seed = ui.add(seed());
     let images = ui.add(Slider::between(1.0, 8.0).step(1.0).label("Number of images"));
     let (steps, guidance, sampler, negative, size, weights) = ui.accordion("Settings of the network", |ui| {
         let usual = Settings::usual();
@@ -109,7 +109,13 @@ async fn usual(model: String, steps: f64, guidance: f64) -> (f64, f64) {
     checkpoints::usual(&model).map_or((steps, guidance), |(steps, guidance)| (steps.into(), guidance.into()))
 }
 
-pub fn check_seed(text: &str) -> Result<(), String> {
+/// Where a seed is typed.
+pub fn seed() -> Textbox {
+    let typed = Textbox::new().label("Seed").placeholder("random").check(check_seed).max_lines(1);
+    typed.info("Checkpoints use its low 32 bits, as PyTorch's generator does.")
+}
+
+fn check_seed(text: &str) -> Result<(), String> {
     match text.trim() {
         "" => Ok(()),
         text => text.parse::<u64>().map(|_| ()).map_err(|_| {

@@ -11,6 +11,7 @@ const WORDS: usize = 624;
 /// use gradus::diffusion::noise::Generator;
 /// let noise = Generator::new(0).normal(5);
 /// assert!((noise[0] - 1.540_996).abs() < 1e-6 && (noise[4] + 1.084_522_3).abs() < 1e-6);
+/// assert_eq!(Generator::new(7).normal(5), Generator::new(7 + (1 << 32)).normal(5));
 /// ```
 pub struct Generator {
     state: Box<[u32; WORDS]>,

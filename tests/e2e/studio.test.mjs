@@ -159,6 +159,7 @@ test("what cannot be made is refused at its field, and the queue goes on", async
   };
   for (const size of ["0", "63", "2049", "64.5", "NaN", "abc", "-5", "1e9", "0x80", "0b10000000", "Infinity"]) await refused("Width", size, "from 64 to 2048");
   await refused("Height", "", "Type a number");
+  assert.ok(await s.region.getByText("its low 32 bits, as PyTorch's generator does").isVisible());
   for (const seed of ["18446744073709551616", "-1", "x"]) await refused("Seed", seed, "A seed is a whole number");
   await refused("Prompt", "x".repeat(100_000), "100000 characters");
   for (const prompt of ["", "🦄 🏳️‍🌈", "كرة حمراء", "<script>window.broken = true</script><img src=x onerror='window.broken = true'>"]) {
