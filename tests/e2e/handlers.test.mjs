@@ -93,6 +93,8 @@ test("a row that is given another job is let go, and what was pressed on it mean
   await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "steps_1" && job.state === "running"));
   const lane = page.page.locator('[data-lane="steps_1"]');
   await lane.getByRole("button", { name: "Pause" }).click();
+  const resume = lane.getByRole("button", { name: "Resume", exact: true });
+  assert.equal(await resume.getAttribute("aria-pressed"), null, "its name says what it does, and no state beside");
   // The last that is drawn: who comes in its place stands where it stood.
   const row = lane.locator(".waiting-row .cancel").nth(19);
   await row.waitFor();

@@ -124,8 +124,7 @@ fn lane_bar(page: Page, index: usize) -> El {
     let waits = move || of_lane(page, index, |lane| lane.waiting.len() + lane.more > 0);
     let pause = action("Pause")
         .on("click", move |_| page.with_runtime(|runtime| runtime.pause(id, !untracked(paused))))
-        .live_text(move || if paused() { "Resume" } else { "Pause" }.to_owned())
-        .live_attr("aria-pressed", move || Some(paused().to_string()));
+        .live_text(move || if paused() { "Resume" } else { "Pause" }.to_owned());
     let clear = action("Cancel all waiting")
         .on("click", move |_| page.with_runtime(|runtime| runtime.cancel_waiting(id)))
         .live_flag("hidden", move || !waits());
