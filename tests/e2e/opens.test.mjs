@@ -51,6 +51,14 @@ test("fits a window of 360 pixels, and the queue opens from its bar", async () =
   assert.equal(await lane.isVisible(), false);
   await page.press("Show the queue");
   await lane.waitFor({ state: "visible" });
+  const bar = page.page.getByRole("button", { name: "Show the queue", exact: true });
+  await lane.getByRole("button", { name: "Pause", exact: true }).focus();
+  await page.page.keyboard.press("Escape");
+  await lane.waitFor({ state: "hidden" });
+  assert.equal(await bar.getAttribute("aria-expanded"), "false");
+  assert.ok(await bar.evaluate((element) => element === document.activeElement), "the focus is at the bar again");
+  await page.page.keyboard.press("Enter");
+  await lane.waitFor({ state: "visible" });
   await page.close();
 });
 

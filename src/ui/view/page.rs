@@ -11,13 +11,30 @@ use crate::ui::model::style::SHEET;
 pub(super) fn page(page: Page) -> AnyView {
     let app = page.app();
     // Lives as long as the page.
-    let _ = window_event_listener(ev::keydown, press_generate);
+    let _ = window_event_listener(ev::keydown, |event| {
+        if event.key() == "Escape" {
+            close_queue();
+        } else {
+            press_generate(event);
+        }
+    });
     el("div", "page")
         .child(el("header", "bar").child(el("h1", "").text(app.name())))
         .child(el("main", "").child(layout::node(page, app.root())))
         .child(panel::panel(page))
         .child(toasts::toasts(page))
         .into()
+}
+
+/// Closes the queue where it lies over the page, as on a phone, and leaves the focus at what opens it. A dialog over both
+/// goes alone.
+fn close_queue() {
+    let toggle = document().query_selector("body:not(:has(dialog[open])) .panel-open .panel-toggle").ok().flatten();
+    if let Some(toggle) = toggle.and_then(|toggle| toggle.dyn_into::<web_sys::HtmlElement>().ok()) {
+        toggle.click();
+        // It can only fail on an element that is gone.
+        let _ = toggle.focus();
+    }
 }
 
 /// Ctrl+Enter or Cmd+Enter presses the button of the region one is in, else of the tab that is shown.
