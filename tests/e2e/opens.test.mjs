@@ -98,3 +98,31 @@ test("works by keyboard alone", async () => {
   await page.ended("image_gen", "done", 3);
   await page.close();
 });
+
+test("paints in the Studio and cancels from the queue by keyboard alone", async () => {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Queue guide").focus();
+  await page.page.keyboard.press("ArrowRight");
+  await page.region("Studio").waitFor();
+  const { keyboard } = page.page;
+  await keyboard.press("Tab");
+  const prompt = page.region("Studio").getByLabel("Prompt", { exact: true });
+  assert.equal(await prompt.evaluate((element) => element === document.activeElement), true);
+  await keyboard.press("Control+A");
+  await keyboard.type("a blue cube");
+  assert.equal(await prompt.inputValue(), "a blue cube");
+  // Several, so that one waits for as long as the way there takes.
+  const jobs = async () => (await page.snapshot()).jobs.filter((job) => job.lane === "studio");
+  for (let time = 1; time <= 5; time++) {
+    await keyboard.press("Control+Enter");
+    await page.until((snapshot, time) => snapshot.jobs.filter((job) => job.lane === "studio").length === time, time);
+  }
+  const focused = () => page.page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? "");
+  for (let press = 0; press < 100 && !/^Cancel job/.test(await focused()); press++) await keyboard.press("Tab");
+  const job = (await focused()).replace("Cancel job ", "");
+  assert.ok((await jobs()).some(({ id }) => id === job), `${job} is focused`);
+  await keyboard.press("Enter");
+  await page.until((snapshot, job) => snapshot.jobs.find(({ id }) => id === job).state === "cancelled", job);
+  assert.match(await focused(), /^Queue$|^Cancel job/, "who cancels by keyboard stays in the queue");
+  await page.close();
+});
