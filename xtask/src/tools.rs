@@ -99,7 +99,8 @@ fn install(package: &str, program: &str, version: &str, time: &str) -> Result<()
         run(install)
     };
     cargo_install(&["--locked"]).or_else(|_| {
-        println!("Its lock file names a dependency that was withdrawn; once more without it …");
+        // The usual cause is a dependency that was withdrawn since the lock file was written.
+        println!("That failed. Once more without the lock file that {package} comes with …");
         cargo_install(&[])
     })
 }
