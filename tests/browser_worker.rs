@@ -11,7 +11,7 @@ use gradus::browser::{BrowserClock, BrowserTimer};
 use gradus::gpu;
 use gradus::kernels::cpu::CpuEngine;
 use gradus::ports::{Clock, Timer};
-use support::{RealTime, Ticking, cases, conformance, twin};
+use support::{RealTime, Ticking, cases, conformance, pictures, twin};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -39,6 +39,12 @@ async fn webgpu_and_twin_agree_step_by_step() {
     let engine = gpu::probe().await.unwrap().open().await.unwrap();
     let control = Ticking::by(Duration::from_millis(5));
     twin::compare_all(cases::all(), &engine, &control).await;
+}
+
+#[wasm_bindgen_test]
+async fn whole_pictures_agree_between_webgpu_and_cpu() {
+    let engine = gpu::probe().await.unwrap().open().await.unwrap();
+    pictures::agree(&engine, 64).await;
 }
 
 #[wasm_bindgen_test]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use gradus::Error;
-use gradus::diffusion::{Pipeline, Report, Request};
+use gradus::diffusion::{Needs, Pipeline, Report, Request};
 use gradus::kernels::{Buffer, Control, Engine, EngineError, Recording, cpu::CpuEngine};
 use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
@@ -133,6 +133,13 @@ fn a_report_tells_what_a_checkpoint_takes_before_it_is_read() {
         let small = EngineInfo { kind: EngineKind::Gpu, largest_buffer: 1 << 10, ..engine.info().clone() };
         let refused = Report::read(&files, &small).await.unwrap().fit.unwrap_err();
         assert!(refused.message().contains("this graphics adapter allows 0 MiB"), "{refused}");
+        // Without a GPU half a gibibyte of weights is the most that is loaded; a GPU has its own limits.
+        let of = |weight_bytes| Needs { weight_bytes, ..report.needs };
+        assert_eq!(of(512 << 20).fit(engine.info()), Ok(()));
+        let refused = of((512 << 20) + 1).fit(engine.info()).unwrap_err();
+        assert!(refused.message().contains("without a GPU at most 512 MiB"), "{refused}");
+        let large = EngineInfo { kind: EngineKind::Gpu, ..engine.info().clone() };
+        assert_eq!(of(2 << 30).fit(&large), Ok(()));
     });
 }
 

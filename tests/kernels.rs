@@ -7,11 +7,12 @@ mod support;
 use std::time::Duration;
 
 use gradus::gpu;
-use gradus::imagegen::{Preset, Request, flame, reaction, scene};
-use gradus::kernels::{self, Engine, Kernel, cpu::CpuEngine};
+use gradus::imagegen::{Preset, flame, scene};
+use gradus::kernels::{self, Kernel, cpu::CpuEngine};
 use gradus::value::Picture;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use support::watcher::Watcher;
+use support::pictures::{self, make, request};
 use support::{Ticking, cases, twin};
 
 #[test]
@@ -73,71 +74,11 @@ fn gpu_and_twin_agree_step_by_step() {
     });
 }
 
-fn request(prompt: &str, width: u32, height: u32) -> Request {
-    Request { prompt: prompt.into(), width, height, seed: 11, preset: Preset::Low }
-}
-
-async fn make(model: &str, request: &Request, engine: &dyn Engine) -> (Picture, Watcher) {
-    let control = Ticking::by(Duration::from_micros(500));
-    let watcher = Watcher { curious: true, ..Watcher::default() };
-    let picture = match model {
-        "scene" => scene::generate(request, engine, &control, &watcher).await,
-        "flame" => flame::generate(request, engine, &control, &watcher).await,
-        _ => reaction::generate(request, engine, &control, &watcher).await,
-    };
-    (picture.unwrap(), watcher)
-}
-
-/// The share of pixels whose channels are all within this much.
-fn alike(one: &Picture, other: &Picture, most: u8) -> f32 {
-    assert_eq!((one.width(), one.height()), (other.width(), other.height()));
-    let near = |(a, b): &(&[u8], &[u8])| a.iter().zip(*b).all(|(a, b)| a.abs_diff(*b) <= most);
-    let pixels = one.rgba().chunks_exact(4).zip(other.rgba().chunks_exact(4));
-    let count = one.rgba().len() / 4;
-    pixels.filter(near).count() as f32 / count as f32
-}
-
-/// Means of 8×8 blocks: a chaotic walk differs from point to point, and hardly on the whole.
-fn blocks(picture: &Picture) -> Vec<f32> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let mut means = Vec::new();
-    for top in (0..height - 7).step_by(8) {
-        for left in (0..width - 7).step_by(8) {
-            let pixels = (0..64).map(|at| ((top + at / 8) * width + left + at % 8) * 4);
-            means.push(
-                pixels.map(|at| picture.rgba()[at..at + 3].iter().map(|&b| f32::from(b)).sum::<f32>()).sum::<f32>()
-                    / 192.0,
-            );
-        }
-    }
-    means
-}
-
 #[test]
 fn whole_pictures_agree_between_cpu_and_gpu() {
     pollster::block_on(async {
         let gpu = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
-        let cpu = CpuEngine::new("test");
-        for prompt in [
-            "two red balls on grass at sunset",
-            "a glass cube on a metal cylinder on a checkerboard",
-            "a cone on wood at night",
-        ] {
-            let request = request(prompt, 96, 96);
-            let (one, other) = (make("scene", &request, &gpu).await.0, make("scene", &request, &cpu).await.0);
-            let share = alike(&one, &other, 4);
-            assert!(share >= 0.99, "scene {prompt:?}: only {share} of the pixels agree");
-        }
-        let maze = request("green maze", 96, 80);
-        let (one, other) = (make("reaction", &maze, &gpu).await.0, make("reaction", &maze, &cpu).await.0);
-        let share = alike(&one, &other, 4);
-        assert!(share >= 0.99, "reaction: only {share} of the pixels agree");
-
-        let swirl = request("blue swirl", 96, 96);
-        let (one, other) = (make("flame", &swirl, &gpu).await.0, make("flame", &swirl, &cpu).await.0);
-        let apart: Vec<f32> = blocks(&one).iter().zip(blocks(&other)).map(|(a, b)| (a - b).abs()).collect();
-        let far = apart.iter().filter(|&&apart| apart > 4.0).count() as f32 / apart.len() as f32;
-        assert!(far <= 0.01, "flame: {far} of the blocks differ by more than 4/255");
+        pictures::agree(&gpu, 96).await;
     });
 }
 

@@ -116,6 +116,38 @@ test("a model of another host, which compresses its texts, is fetched and painte
   await hub.close();
 });
 
+test("who fetches a model asks the browser to keep it, and what there is no room for is refused before it is fetched", async () => {
+  const m = await models();
+  // A disk that is nearly full, as a page and its workers are told.
+  await m.page.page.addInitScript(() => {
+    const full = "StorageManager.prototype.estimate = async () => ({ usage: 9e6, quota: 10e6 });";
+    const script = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    const Real = Worker;
+    window.Worker = class extends Real {
+      constructor(url, options) {
+        super(script(`import "${script(full)}"; import "${new URL(url, location.href)}";`), options);
+      }
+    };
+    window.asked = 0;
+    StorageManager.prototype.persist = async () => { window.asked++; return true; };
+  });
+  await m.page.page.reload();
+  await m.page.page.waitForFunction(() => window.gradus?.snapshot);
+  await m.page.tab("Models").click();
+  const fetched = () => app.server.requests.filter((path) => path.endsWith("unet/diffusion_pytorch_model.safetensors")).length;
+  const before = fetched();
+  await m.press("Download", "failed");
+  const { error } = (await m.page.snapshot()).jobs.find((job) => job.state === "failed");
+  assert.match(error, /needs \d+ MB more on this machine, and the browser gives this page 1 MB\. Delete another/);
+  assert.ok(fetched() <= before + 2, "only its size and its header were asked for");
+  assert.equal(await m.page.page.evaluate(() => window.asked), 0);
+  // A small one has room.
+  await m.address("checkpoints/flow");
+  assert.match(await m.press("Download"), /flow fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
+  assert.equal(await m.page.page.evaluate(() => window.asked), 1);
+  await m.page.close();
+});
+
 test("what is no model is refused in words, at the report", async () => {
   const m = await models();
   await m.address("models/<img src=x onerror=alert(1)>");

@@ -5,6 +5,7 @@
 pub mod cases;
 pub mod conformance;
 pub mod nn_cases;
+pub mod pictures;
 pub mod tensor_file;
 pub mod ticking;
 pub mod twin;
