@@ -11,8 +11,8 @@ use gradus::imagegen::{Preset, flame, scene};
 use gradus::kernels::{self, Kernel, cpu::CpuEngine};
 use gradus::value::Picture;
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
-use support::watcher::Watcher;
 use support::pictures::{self, make, request};
+use support::watcher::Watcher;
 use support::{Ticking, cases, twin};
 
 #[test]
