@@ -124,10 +124,13 @@ impl State {
         let mut listeners: Vec<String> = Vec::new();
         let of_lane =
             || self.app.listeners().iter().zip((0u32..).map(ListenerId)).filter(|(spec, _)| spec.lane == lane);
-        for (spec, _) in of_lane() {
-            let called = self.called(spec);
-            if !listeners.contains(&called) {
-                listeners.push(called);
+        // Those that a visitor sets off first: of a long line only the beginning is seen.
+        for follows in [false, true] {
+            for (spec, _) in of_lane().filter(|(spec, _)| spec.after.is_some() == follows) {
+                let called = self.called(spec);
+                if !listeners.contains(&called) {
+                    listeners.push(called);
+                }
             }
         }
         let busy = self.seen_running(lane).filter_map(|job| {
