@@ -72,7 +72,7 @@
 //! | [`kernels`] | compute as data, shaders, the CPU engine | `value`, `gradus-cpu` |
 //! | [`gpu`] | the only wgpu code | `kernels`, `value` |
 //! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value`, `gradus-cpu` (what it is given) |
-//! | [`diffusion`] | checkpoints in diffusers' layout | `kernels`, `ports`, `value`, `gradus-cpu` (what it is given) |
+//! | [`diffusion`] | checkpoints in diffusers' layout | `kernels`, `ports`, `value`, `gradus-cpu` (what it is given), `gradus-unicode` |
 //! | [`blocks`] | what an author writes | `kernels`, `ports`, `value`, `ids` |
 //! | [`models`] | checkpoints that handlers use by their address | `blocks`, `diffusion`, `kernels`, `ports`, `value` |
 //! | [`runtime`] | drives queue and workers from the page | `blocks`, `queue`, `wire`, `ports`, `value`, `ids` |

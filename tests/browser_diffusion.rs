@@ -92,7 +92,7 @@ fn relaxed_simd_writes_sums_and_nothing_else() {
     assert!(words.to_vec() == expected, "something else was written");
 }
 
-const FIXTURES: [&str; 8] = ["flow", "sd1", "odd", "lcm", "blocks", "eight", "lora", "sgm"];
+const FIXTURES: [&str; 9] = ["flow", "sd1", "odd", "lcm", "blocks", "eight", "lora", "sgm", "words"];
 
 /// One test, as relaxed SIMD stays once it is there.
 #[wasm_bindgen_test]

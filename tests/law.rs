@@ -32,11 +32,13 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
 ];
 
 /// Outside crates that only some may name: modules, or single files of one.
-const ONLY: [(&str, &[&str]); 8] = [
+const ONLY: [(&str, &[&str]); 9] = [
     // What the kernels compute with. Generators and networks fill in its parameters (uniforms, shapes, activations, the
     // layout of packed weights, the hash behind the random numbers), which would else stand twice; one file hands the
     // page's memory to its module of relaxed SIMD.
     ("gradus_cpu", &["kernels", "imagegen", "diffusion", "browser/relaxed.rs"]),
+    // The browser's own tables of letters, for the tokenizer.
+    ("gradus_unicode", &["diffusion"]),
     ("leptos", &["ui", "launch"]),
     ("wgpu", &["gpu"]),
     ("web_sys", &["browser", "ui", "launch"]),

@@ -1,6 +1,6 @@
 //! Diffusion: real checkpoints in the layout of Hugging Face's diffusers, run on an engine.
 //!
-//! PURE. May name `kernels`, `ports` and `value`. A checkpoint's configurations say which [`graph::Graph`]s to build;
+//! PURE. May name `kernels`, `ports`, `value` and `crates/unicode`. A checkpoint's configurations say which [`graph::Graph`]s to build;
 //! a [`plan::Plan`] makes one ready on an engine; a [`schedule::Schedule`] says what happens between two runs of the
 //! network; the [`pipeline::Pipeline`] puts it all together. Everything is checked against diffusers itself: see
 //! `tests/fixtures/diffusion`.

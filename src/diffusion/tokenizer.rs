@@ -2,6 +2,8 @@
 
 use std::collections::BinaryHeap;
 
+use gradus_unicode::{composed, outlined};
+
 use super::config::{self, Config};
 use super::json::Json;
 use crate::ports::Files;
@@ -15,6 +17,8 @@ const MOST_CHARS: usize = 100_000;
 const END_OF_WORD: &str = "</w>";
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
+/// Which special tokens are found as transformers finds them.
+const PLAIN: &str = "tokens without lstrip, rstrip and single_word";
 
 /// What configurations of a tokenizer say that is read, or that changes nothing here.
 const KNOWN: &[&str] = &[
@@ -50,6 +54,57 @@ pub struct Tokenizer {
     end: u32,
     pad: u32,
     most: usize,
+    specials: Vec<Special>,
+}
+
+/// A token that is found in a text as it stands, before the text is split into words.
+#[derive(Clone, Debug)]
+struct Special {
+    text: String,
+    id: u32,
+    /// Whether it is looked for when the text is in small letters.
+    lowered: bool,
+}
+
+/// What files say of special tokens.
+#[derive(Default)]
+struct Told {
+    /// Text, number where one is told, and whether it is looked for in the lowered text.
+    specials: Vec<(String, Option<u32>, bool)>,
+    pad: Option<String>,
+}
+
+impl Told {
+    /// Notes a token, which is a text or a map. None where it is neither, or is found in another way than others are.
+    fn add(&mut self, token: &Json, id: Option<u32>) -> Option<&str> {
+        let text = token.get("content").unwrap_or(token).text().filter(|text| !text.is_empty())?;
+        let is = |key: &str| token.get(key) == Some(&Json::Bool(true));
+        if is("lstrip") || is("rstrip") || is("single_word") {
+            return None;
+        }
+        // What is told last counts.
+        self.specials.retain(|(known, ..)| known != text);
+        self.specials.push((text.to_owned(), id, is("normalized")));
+        self.specials.last().map(|(text, ..)| text.as_str())
+    }
+
+    /// Reads `tokenizer_config.json` or `special_tokens_map.json`.
+    fn read(&mut self, config: &Config) -> Result<(), Error> {
+        for (key, expected) in [("bos_token", START), ("eos_token", END), ("unk_token", END), ("pad_token", "")] {
+            let Some(token) = config.get(key) else { continue };
+            match self.add(token, None) {
+                Some(text) if expected.is_empty() => self.pad = Some(text.to_owned()),
+                Some(text) if text == expected => {}
+                _ => return Err(config.refuse(key, if expected.is_empty() { PLAIN } else { expected })),
+            }
+        }
+        for (id, token) in config.get("added_tokens_decoder").and_then(Json::map).unwrap_or_default() {
+            if self.add(token, id.parse().ok()).is_none() {
+                return Err(config.refuse("added_tokens_decoder", PLAIN));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Tokenizer {
@@ -59,7 +114,10 @@ impl Tokenizer {
     /// When they are missing or are no CLIP vocabulary.
     pub async fn read(files: &dyn Files, folder: &str) -> Result<Self, Error> {
         let path = |name: &str| [folder, "/", name].concat();
-        let mut pad = END.to_owned();
+        let mut told = Told::default();
+        for text in [START, END] {
+            told.add(&Json::Text(text.to_owned()), None);
+        }
         let mut most = usize::MAX;
         for name in ["special_tokens_map.json", "tokenizer_config.json"] {
             if files.size(&path(name)).await?.is_some() {
@@ -73,10 +131,7 @@ impl Tokenizer {
                 if let Some(length) = config.get("model_max_length").and_then(Json::whole) {
                     most = usize::try_from(length).unwrap_or(usize::MAX);
                 }
-                let found = config.get("pad_token").map(|token| token.get("content").unwrap_or(token));
-                if let Some(token) = found.and_then(Json::text) {
-                    token.clone_into(&mut pad);
-                }
+                told.read(&config)?;
             }
         }
         if files.size(&path("vocab.json")).await?.is_some() {
@@ -86,11 +141,15 @@ impl Tokenizer {
             let merges = String::from_utf8(merges).map_err(|_| refuse("merges.txt is no text"))?;
             // The first line tells the version.
             let lines = merges.lines().skip(usize::from(merges.starts_with("#version")));
-            let read = Self::new(&vocabulary, lines.filter_map(|line| line.split_once(' ')), &pad)?;
+            let read = Self::new(&vocabulary, lines.filter_map(|line| line.split_once(' ')), &told)?;
             return Ok(Self { most, ..read });
         }
         let all = config::read(files, &path("tokenizer.json")).await?;
         let all = Json::parse(&all).map_err(|error| refuse(&error.to_string()))?;
+        for token in all.get("added_tokens").and_then(Json::list).unwrap_or_default() {
+            let id = token.get("id").and_then(Json::whole).and_then(|id| u32::try_from(id).ok());
+            told.add(token, id).ok_or_else(|| refuse("tokenizer.json has `added_tokens` beside plain ones"))?;
+        }
         let model = all.get("model").ok_or_else(|| refuse("tokenizer.json has no model"))?;
         let vocabulary = model.get("vocab").ok_or_else(|| refuse("tokenizer.json has no vocabulary"))?;
         let merges = model.get("merges").and_then(Json::list).unwrap_or_default();
@@ -102,11 +161,15 @@ impl Tokenizer {
             Some((one.text()?.to_owned(), other.text()?.to_owned()))
         };
         let pairs: Vec<(String, String)> = merges.iter().filter_map(pair).collect();
-        let read = Self::new(vocabulary, pairs.iter().map(|(one, other)| (one.as_str(), other.as_str())), &pad)?;
+        let read = Self::new(vocabulary, pairs.iter().map(|(one, other)| (one.as_str(), other.as_str())), &told)?;
         Ok(Self { most, ..read })
     }
 
-    fn new<'a>(vocabulary: &Json, merges: impl Iterator<Item = (&'a str, &'a str)>, pad: &str) -> Result<Self, Error> {
+    fn new<'a>(
+        vocabulary: &Json,
+        merges: impl Iterator<Item = (&'a str, &'a str)>,
+        told: &Told,
+    ) -> Result<Self, Error> {
         let entries = vocabulary.map().filter(|map| map.len() <= MOST);
         let entries = entries.ok_or_else(|| refuse("its vocabulary is no map, or has over 262144 entries"))?;
         let mut sorted: Vec<(&str, u32)> = Vec::with_capacity(entries.len());
@@ -124,6 +187,14 @@ impl Tokenizer {
         };
         let need = |token: &str| find(token).ok_or_else(|| refuse("its vocabulary has no start or end of a text"));
         let (start, end) = (need(START)?, need(END)?);
+        let mut specials = Vec::new();
+        for (text, id, low) in &told.specials {
+            let id = find(text).or(*id);
+            let id = id.ok_or_else(|| refuse(&["its vocabulary has no special token ", text].concat()))?;
+            let text = if *low { lowered(text) } else { text.clone() };
+            specials.push(Special { text, id, lowered: *low });
+        }
+        let pad = told.pad.as_deref().map_or(end, |pad| find(pad).unwrap_or(end));
         let letter_of = |byte: u8| {
             let letter = letter(byte);
             let inside = find(letter.encode_utf8(&mut [0; 4])).unwrap_or(end);
@@ -143,8 +214,9 @@ impl Tokenizer {
             merges: pairs.into_iter().collect(),
             start,
             end,
-            pad: find(pad).unwrap_or(end),
+            pad,
             most: usize::MAX,
+            specials,
         })
     }
 
@@ -168,6 +240,7 @@ impl Tokenizer {
     /// never seen.
     #[must_use]
     pub fn strangers(&self, text: &str) -> Vec<String> {
+        let text = composed(text);
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         words.filter(|word| self.pieces(word).map(|piece| piece.len()).sum::<usize>() > 1).map(str::to_owned).collect()
     }
@@ -198,24 +271,38 @@ impl Tokenizer {
         self.end
     }
 
-    fn pieces<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Vec<u32>> + 'a {
-        let lower: Vec<char> = text.chars().take(MOST_CHARS).flat_map(char::to_lowercase).collect();
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            while lower.get(at).is_some_and(|c| c.is_whitespace()) {
-                at += 1;
+    /// The tokens of a text, word by word.
+    fn pieces(&self, text: &str) -> impl Iterator<Item = Vec<u32>> {
+        let end = text.char_indices().nth(MOST_CHARS).map_or(text.len(), |(at, _)| at);
+        let mut words = Vec::new();
+        // What is between two special tokens is a text of its own.
+        for (text, id) in self.cut(text.get(..end).unwrap_or_default(), false) {
+            for (text, id) in self.cut(&lowered(text), true) {
+                words.extend(split(text).into_iter().map(Ok));
+                words.extend(id.map(Err));
             }
-            let rest = lower.get(at..).filter(|rest| !rest.is_empty())?;
-            for (special, id) in [(START, self.start), (END, self.end)] {
-                if begins(rest, special) {
-                    at += special.len();
-                    return Some(vec![id]);
+            words.extend(id.map(Err));
+        }
+        words.into_iter().map(|word| word.map_or_else(|id| vec![id], |word| self.merge(&word)))
+    }
+
+    /// The parts of a text, each with the special token that ends it: those that are found in the text as it stands, or
+    /// those that are found when it is lowered.
+    fn cut<'a>(&self, text: &'a str, lowered: bool) -> Vec<(&'a str, Option<u32>)> {
+        let (mut parts, mut first, mut at) = (Vec::new(), 0, 0);
+        while let Some((rest, letter)) = text.get(at..).and_then(|rest| Some((rest, rest.chars().next()?))) {
+            let begins = |special: &&Special| special.lowered == lowered && rest.starts_with(&special.text);
+            match self.specials.iter().filter(begins).max_by_key(|special| special.text.len()) {
+                Some(special) => {
+                    parts.push((text.get(first..at).unwrap_or_default(), Some(special.id)));
+                    at += special.text.len();
+                    first = at;
                 }
+                None => at += letter.len_utf8(),
             }
-            let length = word(rest);
-            at += length;
-            Some(self.merge(&rest[..length].iter().collect::<String>()))
-        })
+        }
+        parts.push((text.get(first..).unwrap_or_default(), None));
+        parts
     }
 
     /// A word's bytes, merged pair by pair, the best-ranked pair first.
@@ -224,8 +311,8 @@ impl Tokenizer {
         let last = bytes.len().saturating_sub(1);
         let mut ids: Vec<u32> =
             bytes.iter().enumerate().map(|(n, &byte)| self.bytes[byte as usize][usize::from(n == last)]).collect();
-        // A word of thousands of letters would take long, and nobody writes one.
-        ids.truncate(512);
+        // No prompt is longer, and more would take long.
+        ids.truncate(8192);
         loop {
             let ranked = ids.windows(2).filter_map(|two| self.merges.get(&(two[0], two[1])).copied());
             let Some((rank, whole)) = ranked.min() else { return ids };
@@ -254,24 +341,37 @@ fn begins(text: &[char], with: &str) -> bool {
     text.len() >= with.len() && text.iter().zip(with.chars()).all(|(a, b)| *a == b)
 }
 
-/// How many characters the next word has: a contraction's ending, letters, one digit, or signs. CLIP's pattern.
-fn word(text: &[char]) -> usize {
-    for ending in ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"] {
-        if begins(text, ending) {
-            return ending.len();
-        }
-    }
+/// A text with its accents composed, in small letters.
+fn lowered(text: &str) -> String {
+    composed(text).chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The words of a lowered text as CLIP's pattern has them: a contraction's ending, letters, one digit, or signs.
+fn split(text: &str) -> Vec<String> {
+    let outline: Vec<char> = outlined(text).chars().collect();
+    let lower: Vec<char> = text.chars().collect();
     let kind = |c: char| match c {
         c if c.is_whitespace() => 0,
-        c if c.is_numeric() => 1,
-        c if c.is_alphabetic() => 2,
+        '0' => 1,
+        'a' => 2,
         _ => 3,
     };
-    let first = text.first().map_or(0, |&c| kind(c));
-    if first == 1 {
-        return 1;
+    let (mut words, mut at) = (Vec::new(), 0);
+    while let (Some(rest), Some(&first)) = (lower.get(at..), outline.get(at)) {
+        let ending = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"].iter().find(|ending| begins(rest, ending));
+        let same = outline.iter().skip(at).take_while(|&&c| kind(c) == kind(first)).count();
+        let length = match (ending, kind(first)) {
+            (Some(ending), _) => ending.len(),
+            (None, 1) => 1,
+            _ => same,
+        };
+        let word = rest.iter().take(length);
+        if kind(first) != 0 {
+            words.push(word.collect());
+        }
+        at += length.max(1);
     }
-    text.iter().take_while(|&&c| kind(c) == first).count().max(1)
+    words
 }
 
 /// The letter that stands for a byte: itself where it can be seen, else one from 256 on.

@@ -257,7 +257,8 @@ impl<'a> Golden<'a> {
         let one = |name: &str, got, expected| Ok(vec![(name.to_owned(), got, expected, false)]);
         match kind {
             "tokenize" => {
-                let tokenizer = Tokenizer::read(self.files, "tokenizer").await?;
+                let folder = case.get("folder").and_then(Json::text).unwrap_or("tokenizer");
+                let tokenizer = Tokenizer::read(self.files, folder).await?;
                 let length = self.number(case, "max_length")? as usize;
                 let ids = tokenizer.encode(self.text(case, "text")?, length);
                 one("ids", ids.iter().map(|&id| id as f32).collect(), self.field(case, "ids").await?)
