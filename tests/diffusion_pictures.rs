@@ -445,6 +445,25 @@ fn what_a_pipeline_or_a_tokenizer_says_beside_is_refused_with_its_name() {
                 "controlnet",
             ),
             ("model_index.json", "\"_class_name\": \"", "\"_class_name\": \"Kandinsky", "_class_name"),
+            ("model_index.json", "\"StableDiffusionPipeline", "\"StableDiffusion3Pipeline", "_class_name"),
+            ("model_index.json", "UNet2DConditionModel", "UNet3DConditionModel", "unet"),
+            ("model_index.json", "\"AutoencoderKL\"", "\"VQModel\"", "vae"),
+            ("model_index.json", "\"CLIPTextModel\"", "\"T5EncoderModel\"", "text_encoder"),
+            ("model_index.json", "\"CLIPTokenizer\"", "\"T5Tokenizer\"", "tokenizer"),
+            ("unet/config.json", "UNet2DConditionModel", "UNet3DConditionModel", "_class_name"),
+            ("unet/config.json", "\"conv_out_kernel\": 3", "\"conv_out_kernel\": 4", "conv_out_kernel"),
+            ("unet/config.json", "\"conv_in_kernel\": 3", "\"conv_in_kernel\": 4", "conv_in_kernel"),
+            ("unet/config.json", "    8\n", "    1026\n", "attention_head_dim"),
+            ("vae/config.json", "    8\n", "    1024\n", "block_out_channels"),
+            ("text_encoder/config.json", "\"CLIPTextModel\"", "\"CLIPModel\"", "architectures"),
+            ("text_encoder/config.json", "clip_text_model", "clip_vision_model", "model_type"),
+            (
+                "tokenizer/tokenizer_config.json",
+                "\"bos_token\": \"<|startoftext|>",
+                "\"bos_token\": \"<s>",
+                "bos_token",
+            ),
+            ("tokenizer/tokenizer_config.json", "\"eos_token\": \"<|endoftext|>", "\"eos_token\": \"</s>", "eos_token"),
             ("model_index.json", "\"unet\": [", "\"is_magic\": true, \"unet\": [", "is_magic"),
             ("tokenizer/tokenizer_config.json", "CLIPTokenizer", "T5Tokenizer", "tokenizer_class"),
             ("tokenizer/tokenizer_config.json", "{", "{\"do_lower_case\": false, ", "do_lower_case"),
@@ -463,6 +482,8 @@ fn what_a_pipeline_or_a_tokenizer_says_beside_is_refused_with_its_name() {
                 Some(String::from_utf8(bytes.to_vec()).unwrap().replacen(from, to, 1).into_bytes())
             };
             match name {
+                // Chance in the training is none in a picture.
+                "unet/config.json" => text("\"dropout\": 0.0", "\"dropout\": 0.1"),
                 "model_index.json" => text(
                     "\"unet\": [",
                     "\"safety_checker\": [\"stable_diffusion\", \"Checker\"], \"image_encoder\": [null, null], \"unet\": [",

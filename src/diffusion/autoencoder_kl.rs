@@ -4,6 +4,7 @@ use super::blocks::{at, attend, resnet};
 use super::config::Config;
 use super::graph::{Conv, Graph, Node};
 use super::unet::digit;
+use crate::kernels::nn::WIDEST_HEAD;
 use crate::value::Error;
 
 /// Its configuration.
@@ -61,6 +62,10 @@ impl Kl {
         if groups == 0 || channels.iter().any(|&c| c == 0 || c > 8192 || !c.is_multiple_of(groups)) {
             return Err(config.refuse("norm_num_groups", "a divisor of each of block_out_channels"));
         }
+        let attention = config.flag("mid_block_add_attention", true)?;
+        if attention && channels.last().is_some_and(|&last| last > WIDEST_HEAD) {
+            return Err(config.refuse("block_out_channels", "up to 512 in the last, whose attention has one head"));
+        }
         let layers = config.count("layers_per_block", 1)?;
         if !(1..=8).contains(&layers) {
             return Err(config.refuse("layers_per_block", "1 to 8"));
@@ -70,7 +75,7 @@ impl Kl {
             layers,
             groups,
             latent: config.count("latent_channels", 4)?.clamp(1, 4096),
-            attention: config.flag("mid_block_add_attention", true)?,
+            attention,
             quant: [config.flag("use_quant_conv", true)?, config.flag("use_post_quant_conv", true)?],
         })
     }

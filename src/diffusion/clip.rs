@@ -5,6 +5,7 @@ use gradus_cpu::nn::math::Activation;
 use super::blocks::at;
 use super::config::Config;
 use super::graph::{Conv, Graph};
+use super::json::Json;
 use super::safetensors::Tensors;
 use super::unet::digit;
 use crate::ports::Files;
@@ -61,6 +62,12 @@ impl Clip {
     /// Names the field that is not supported.
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.known(KNOWN)?;
+        config.only("model_type", &["clip_text_model"])?;
+        if let Some(Json::List(list)) = config.get("architectures")
+            && !list.iter().all(|class| class.text().is_some_and(|class| class.starts_with("CLIPTextModel")))
+        {
+            return Err(config.refuse("architectures", "CLIPTextModel, CLIPTextModelWithProjection"));
+        }
         let activation = match config.only("hidden_act", &["quick_gelu", "gelu"])? {
             0 => Activation::QuickGelu,
             _ => Activation::Gelu,

@@ -27,30 +27,49 @@ pub struct Parts {
     pub sampler: Config,
 }
 
-/// What a pipeline is made of, by its names in `model_index.json`.
-const COMPONENTS: [&str; 9] = [
-    "unet",
-    "vae",
-    "scheduler",
-    "text_encoder",
-    "text_encoder_2",
-    "tokenizer",
-    "tokenizer_2",
+/// What a pipeline is made of, by its names in `model_index.json`, and the classes that each may be of; none: any.
+const COMPONENTS: [(&str, &[&str]); 9] = [
+    ("unet", &["UNet2DConditionModel"]),
+    ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
+    ("text_encoder", ENCODERS),
+    ("text_encoder_2", ENCODERS),
+    ("tokenizer", TOKENIZERS),
+    ("tokenizer_2", TOKENIZERS),
+    // Its own configuration tells its class.
+    ("scheduler", &[]),
     // They look at pictures, and change none that this engine makes.
-    "safety_checker",
-    "feature_extractor",
+    ("safety_checker", &[]),
+    ("feature_extractor", &[]),
 ];
+const ENCODERS: &[&str] = &["CLIPTextModel", "CLIPTextModelWithProjection"];
+const TOKENIZERS: &[&str] = &["CLIPTokenizer", "CLIPTokenizerFast"];
+/// The pipelines, from a text, from a picture, and with a mask.
+const PIPELINES: &str = "StableDiffusionPipeline, StableDiffusionXLPipeline, LatentConsistencyModelPipeline, and those of \
+                         the same names with Img2Img and Inpaint";
 
-/// Reads `model_index.json`: whether an empty negative prompt means zeros.
-fn zeros_of(index: &Config, otherwise: bool) -> Result<bool, Error> {
-    let class = index.get("_class_name").and_then(Json::text).unwrap_or("StableDiffusionPipeline");
-    if !["StableDiffusion", "LatentConsistencyModel"].iter().any(|known| class.starts_with(known)) {
-        return Err(index.refuse("_class_name", "StableDiffusionPipeline and its relatives"));
+/// Whether a class of pipelines is one that is made here.
+fn is_known(class: &str) -> bool {
+    ["StableDiffusionXL", "StableDiffusion", "LatentConsistencyModel"].iter().any(|family| {
+        let rest = class.strip_prefix(family).unwrap_or_default();
+        ["Pipeline", "Img2Img", "Inpaint"].iter().any(|kind| rest.starts_with(kind))
+    })
+}
+
+/// Checks `model_index.json`.
+fn check(index: &Config) -> Result<(), Error> {
+    if !index.get("_class_name").and_then(Json::text).is_none_or(is_known) {
+        return Err(index.refuse("_class_name", PIPELINES));
     }
     for (name, of) in index.entries() {
         let missing = of.list().is_some_and(|of| of.iter().all(|of| *of == Json::Null));
-        if of.list().is_some() && !missing && !COMPONENTS.contains(&name) {
-            return Err(index.refuse(name, &COMPONENTS.join(", ")));
+        if let (Some(of), false) = (of.list(), missing) {
+            let Some((_, classes)) = COMPONENTS.iter().find(|(known, _)| *known == name) else {
+                return Err(index.refuse(name, &COMPONENTS.map(|(name, _)| name).join(", ")));
+            };
+            let class = of.last().and_then(Json::text).unwrap_or_default();
+            if !classes.is_empty() && !classes.contains(&class) {
+                return Err(index.refuse(name, &classes.join(", ")));
+            }
         }
         if !matches!(of, Json::List(_) | Json::Null | Json::Bool(false))
             && !name.starts_with('_')
@@ -59,7 +78,7 @@ fn zeros_of(index: &Config, otherwise: bool) -> Result<bool, Error> {
             return Err(index.refuse(name, "leave it out"));
         }
     }
-    index.flag("force_zeros_for_empty_prompt", otherwise)
+    Ok(())
 }
 
 impl Parts {
@@ -68,6 +87,12 @@ impl Parts {
     /// # Errors
     /// Names what is missing or not supported.
     pub async fn read(files: &dyn Files) -> Result<Self, Error> {
+        // The index first: what another kind of pipeline lacks is not what its visitor should hear of.
+        let index = match files.size("model_index.json").await? {
+            Some(_) => Some(Config::read(files, "model_index.json").await?),
+            None => None,
+        };
+        index.as_ref().map_or(Ok(()), check)?;
         let mut clips = vec![Clip::new(&Config::read(files, "text_encoder/config.json").await?)?];
         let unet = Unet::new(&Config::read(files, "unet/config.json").await?)?;
         let autoencoder = Autoencoder::new(&Config::read(files, "vae/config.json").await?)?;
@@ -93,9 +118,8 @@ impl Parts {
             ));
         }
         let (mut zeros, mut consistency) = (unet.addition.is_some(), false);
-        if files.size("model_index.json").await?.is_some() {
-            let index = Config::read(files, "model_index.json").await?;
-            zeros = zeros_of(&index, zeros)?;
+        if let Some(index) = index {
+            zeros = index.flag("force_zeros_for_empty_prompt", zeros)?;
             let class = index.get("_class_name").and_then(Json::text);
             consistency = class.is_some_and(|class| class.starts_with("LatentConsistencyModel"));
         }

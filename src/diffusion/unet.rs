@@ -5,6 +5,7 @@ use gradus_cpu::nn::math::Activation;
 use super::blocks::{Attention, at, attention_block, resnet};
 use super::config::Config;
 use super::graph::{Conv, Graph, Node};
+use crate::kernels::nn::WIDEST_HEAD;
 use crate::value::Error;
 
 /// One level of the network.
@@ -103,13 +104,13 @@ impl Unet {
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.known(KNOWN)?;
         config.neutral(&[
-            ("dropout", 0.0),
             ("downsample_padding", 1.0),
             ("mid_block_scale_factor", 1.0),
             ("resnet_out_scale_factor", 1.0),
             ("center_input_sample", 0.0),
             ("only_cross_attention", 0.0),
         ])?;
+        config.only("_class_name", &["UNet2DConditionModel"])?;
         // Projections are stored as linear layers or as 1×1 convolutions: the same numbers.
         config.flag("use_linear_projection", false)?;
         config.only("act_fn", &["silu", "swish"])?;
@@ -151,8 +152,9 @@ impl Unet {
             if channels == 0 || channels > MOST_CHANNELS {
                 return Err(config.refuse("block_out_channels", "1 to 8192 channels"));
             }
-            if heads == 0 || !channels.is_multiple_of(heads) {
-                return Err(config.refuse(heads_field, "heads that divide block_out_channels"));
+            let crosses = crosses_down || crosses_up || n + 1 == count;
+            if heads == 0 || !channels.is_multiple_of(heads) || (crosses && channels / heads > WIDEST_HEAD) {
+                return Err(config.refuse(heads_field, "heads that divide block_out_channels, of up to 512 channels"));
             }
             if layers == 0 || layers > 16 || depths[n] == 0 || depths[n] > 32 {
                 return Err(config.refuse("layers_per_block", "1 to 16 layers, and transformers of 1 to 32"));
@@ -170,10 +172,11 @@ impl Unet {
         if channels.iter().any(|channels| !channels.is_multiple_of(groups.max(1))) || groups == 0 {
             return Err(config.refuse("norm_num_groups", "a divisor of each of block_out_channels"));
         }
-        let kernels = [config.count("conv_in_kernel", 3)?, config.count("conv_out_kernel", 3)?];
-        if kernels.iter().any(|kernel| kernel.is_multiple_of(2) || *kernel > 9) {
-            return Err(config.refuse("conv_in_kernel", "1, 3, 5, 7 or 9"));
-        }
+        let kernel = |key: &str| match config.count(key, 3)? {
+            side if side % 2 == 1 && side <= 9 => Ok(side),
+            _ => Err(config.refuse(key, "1, 3, 5, 7 or 9")),
+        };
+        let kernels = [kernel("conv_in_kernel")?, kernel("conv_out_kernel")?];
         let positive = |key: &str, otherwise| match config.count(key, otherwise)? {
             count if (1..=MOST_CHANNELS).contains(&count) => Ok(count),
             _ => Err(config.refuse(key, "1 to 8192")),
