@@ -192,6 +192,53 @@ async fn weight_bytes(change: impl Fn(&mut tensor_file::Entry), mebibytes: u64) 
 }
 
 #[test]
+fn shards_are_read_as_one_file_is_and_those_of_the_variant_first() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let whole = pipeline("sd1", &engine, &Watcher::default()).await;
+        let request = Request { prompt: "a red ball".into(), steps: 2, ..whole.usual_request() };
+        let expected = whole.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap();
+        let all = fixtures::files("sd1", |_, _| None);
+        let report = Report::read(&all, engine.info()).await.unwrap();
+        for [variant, other] in [[".index", ".index"], [".index.fp16", ".index"], [".index", ".index.fp16"]] {
+            let mut files = MemoryFiles::default();
+            for (path, size) in &report.files {
+                let bytes = all.read(path, 0..*size).await.unwrap();
+                if path != NETWORK {
+                    files.insert(path, bytes);
+                    continue;
+                }
+                // Every third tensor into each of three files.
+                let mut shards = [Vec::new(), Vec::new(), Vec::new()];
+                let mut map = Vec::new();
+                for (n, entry) in tensor_file::entries(&bytes).into_iter().enumerate() {
+                    map.push(format!("{:?}: \"part-0000{}-of-00003.safetensors\"", entry.name, n % 3 + 1));
+                    shards[n % 3].push(entry);
+                }
+                for (n, shard) in shards.iter().enumerate() {
+                    let path = format!("unet/part-0000{}-of-00003.safetensors", n + 1);
+                    files.insert(&path, tensor_file::file(shard));
+                }
+                let index = format!("{{\"metadata\": {{}}, \"weight_map\": {{{}}}}}", map.join(", "));
+                let at = |kind: &str| format!("unet/diffusion_pytorch_model.safetensors{kind}.json");
+                // What is not to be read names a file that is not there.
+                files.insert(&at(other), index.replace("part", "nowhere").into_bytes());
+                files.insert(&at(variant), index.into_bytes());
+            }
+            let sharded = Report::read(&files, engine.info()).await;
+            if other.ends_with("fp16") {
+                assert!(sharded.unwrap_err().message().contains("nowhere-00001"));
+                continue;
+            }
+            assert_eq!(sharded.unwrap().needs, report.needs);
+            let pipeline = Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.unwrap();
+            let made = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap();
+            assert_eq!(made[0].rgba(), expected[0].rgba(), "{variant}");
+        }
+    });
+}
+
+#[test]
 fn a_gpu_keeps_halves_of_bfloat16_and_of_large_components() {
     pollster::block_on(async {
         let [floats, on_cpu] = weight_bytes(|_| (), 1).await;

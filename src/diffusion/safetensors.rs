@@ -98,8 +98,8 @@ pub struct Tensors {
 }
 
 impl Tensors {
-    /// Opens `folder/stem.safetensors`, or (where it is large, or there is none) its fp16 variant, or the shards that `folder/stem.safetensors.index.json`
-    /// names.
+    /// Opens `folder/stem.safetensors`, or (where it is large, or there is none) its fp16 variant, or the shards that
+    /// `folder/stem.safetensors.index.fp16.json` or `folder/stem.safetensors.index.json` names.
     ///
     /// # Errors
     /// When there is none of these, or a header is not as it should be.
@@ -129,7 +129,11 @@ impl Tensors {
         if size.is_some() {
             return Self::open_file(files, &whole).await;
         }
-        let index = path(".safetensors.index.json");
+        // Shards are of large components, so again the variant first.
+        let mut index = path(".safetensors.index.fp16.json");
+        if files.size(&index).await?.is_none() {
+            index = path(".safetensors.index.json");
+        }
         if files.size(&index).await?.is_none() {
             return Err(Error::new(format!("The checkpoint has no {}.", path(".safetensors"))));
         }
