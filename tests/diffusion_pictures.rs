@@ -45,7 +45,7 @@ fn picture(values: &[f32], side: usize) -> Picture {
 }
 
 async fn as_diffusers(engine: &dyn Engine) {
-    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 8), ("lcm", 6)] {
+    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 10), ("lcm", 6)] {
         pictures_of(fixture, count, engine).await;
     }
 }
@@ -70,6 +70,7 @@ async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
             steps: number("steps") as usize,
             guidance: number("guidance") as f32,
             pictures: wanted.get("pictures").and_then(Json::number).map_or(1, |count| count as usize),
+            clip_skip: wanted.get("clip_skip").and_then(Json::number).map_or(0, |count| count as usize),
             ..pipeline.usual_request()
         };
         if wanted.get("image").is_some() {

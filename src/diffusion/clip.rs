@@ -1,6 +1,7 @@
 //! `CLIPTextModel`: what turns tokens into the states that steer the network.
 
 use gradus_cpu::nn::math::Activation;
+use gradus_cpu::nn::norm;
 
 use super::blocks::at;
 use super::config::Config;
@@ -8,6 +9,7 @@ use super::graph::{Conv, Graph};
 use super::json::Json;
 use super::safetensors::Tensors;
 use super::unet::digit;
+use super::weights::find;
 use crate::ports::Files;
 use crate::value::Error;
 
@@ -131,6 +133,20 @@ impl Clip {
         g.output(last);
         states.into_iter().for_each(|state| g.output(state));
         g.finish()
+    }
+
+    /// Normalises rows of states as the end of the network does, for those that end before it.
+    pub(super) async fn norm(&self, states: &mut [f32], tensors: &Tensors, files: &dyn Files) -> Result<(), Error> {
+        let mut affine = Vec::new();
+        for ending in ["weight", "bias"] {
+            let name = ["final_layer_norm.", ending].concat();
+            let tensor = find(tensors, &name).filter(|tensor| tensor.shape == [self.channels]);
+            let tensor = tensor.ok_or_else(|| Error::new(["The text encoder has no ", &name].concat()))?;
+            affine.extend(tensors.read_part(files, tensor, 0, self.channels).await?);
+        }
+        let (source, rows) = (states.to_vec(), (states.len() / self.channels) as u32);
+        norm::layer_norm(0..rows, self.channels, self.channels, self.epsilon, &source, &affine, states);
+        Ok(())
     }
 
     /// The place of the state that stands for a whole text: its first end token's, or in old configurations the

@@ -192,6 +192,7 @@ impl Pipeline {
             sampler: None,
             pictures: 1,
             emphasis: false,
+            clip_skip: 0,
             start: None,
         }
     }

@@ -53,7 +53,8 @@ impl Pipeline {
                 _ => encoder.plan(texts, &self.weights(&encoder.stage, run).await?, engine)?,
             };
             plan.prepare(&[], engine, control, observer).await?;
-            read.push(encoder.read(marked, &plan, &*self.files, engine, control).await?);
+            let skip = (request.clip_skip, negatives);
+            read.push(encoder.read(marked, skip, &plan, &*self.files, engine, control).await?);
             if self.by_stage.get() {
                 drop(plan);
                 encoder.stage.free();

@@ -27,6 +27,9 @@ pub struct Request {
     /// Whether brackets in the prompts weigh (`(word:1.2)`) and prompts longer than the text encoder's room are read in
     /// chunks; else brackets are letters, and what is too long is cut off.
     pub emphasis: bool,
+    /// Layers of each text encoder that are left out before its end, for the prompt: diffusers' `clip_skip`. SDXL leaves one
+    /// more out in any case. The negative prompt is read by all of them, as there.
+    pub clip_skip: usize,
     /// What to begin from, instead of noise alone; brought to the size asked for.
     pub start: Option<Start>,
 }

@@ -108,10 +108,11 @@ impl Encoder {
         marked
     }
 
-    /// Reads the prompts.
+    /// Reads the prompts; without so many layers those behind so many first ones.
     pub(super) async fn read(
         &self,
         marked: &Marked,
+        (skip, whole): (usize, usize),
         plan: &Plan,
         files: &dyn Files,
         engine: &dyn Engine,
@@ -123,12 +124,24 @@ impl Encoder {
         plan.write(&mut recording, 0, &rows)?;
         engine.run(&recording, control).await?;
         plan.run(engine, control).await?;
+        // Outputs: the last state behind the norm, then each layer's input, then the last layer's output.
+        let usual = if self.of_two { self.clip.layers() } else { 0 };
+        let mut states = plan.read(engine, usual).await?;
+        if skip > 0 {
+            let place = (self.clip.layers() + usize::from(!self.of_two)).checked_sub(skip).filter(|&place| place > 0);
+            let place = place.ok_or_else(|| Error::new("The text encoder has fewer layers than are to be skipped."))?;
+            let mut early = plan.read(engine, place).await?;
+            if !self.of_two {
+                self.clip.norm(&mut early, &self.stage.tensors, files).await?;
+            }
+            let first = whole * marked.chunks * tokens * self.clip.channels;
+            states.truncate(first);
+            states.extend(early.iter().skip(first));
+        }
+        let states = self.weigh(states, marked);
         if !self.of_two {
-            let states = self.weigh(plan.read(engine, 0).await?, marked);
             return Ok(States { states, projected: Vec::new() });
         }
-        // Outputs: the last state behind the norm, then each layer's input, then the last layer's output.
-        let states = self.weigh(plan.read(engine, self.clip.layers()).await?, marked);
         let Some(tensor) = self.stage.tensors.get("text_projection.weight") else {
             return Ok(States { states, projected: Vec::new() });
         };

@@ -40,6 +40,8 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     request.seed = number(value("--seed"), request.seed, "--seed")?;
     request.steps = number(value("--steps"), request.steps, "--steps")?;
     request.guidance = number(value("--guidance"), request.guidance, "--guidance")?;
+    request.clip_skip = number(value("--clip-skip"), request.clip_skip, "--clip-skip")?;
+    request.emphasis = words.contains(&"--emphasis");
     if let Some(size) = value("--size") {
         let (width, height) = size.split_once('x').ok_or_else(|| format!("{size} is no size; write 512x512."))?;
         request.width = number(Some(width), 0, "--size")?;

@@ -16,8 +16,9 @@ gradus-tools golden DIR [--engine cpu|gpu|all] [--variant N|timed]
 
 gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--steps K] [--guidance G]
     [--scheduler euler|euler_a|ddim|lcm|dpm|pndm|flow] [--size WxH] [--engine cpu|gpu] [--variant N|timed]
-    [--lora FILE:WEIGHT ..] [--weights 8bit] -o FILE.png
-    Makes a picture with a checkpoint in diffusers' layout; with 8-bit weights in half of the memory.
+    [--lora FILE:WEIGHT ..] [--weights 8bit] [--clip-skip N] [--emphasis] -o FILE.png
+    Makes a picture with a checkpoint in diffusers' layout; with 8-bit weights in half of the memory. With emphasis,
+    (word:1.2) weighs in the prompts, and long ones are read in chunks.
 
 gradus-tools bench [--only turbo,tiny,kl,sd15] [--most GFLOP]
     Measures the GPU and the kernels and networks of Stable Diffusion on it: a line of JSON for each figure. Work of more
