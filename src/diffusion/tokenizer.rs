@@ -151,6 +151,11 @@ impl Tokenizer {
             told.add(token, id).ok_or_else(|| refuse("tokenizer.json has `added_tokens` beside plain ones"))?;
         }
         let model = all.get("model").ok_or_else(|| refuse("tokenizer.json has no model"))?;
+        for (key, expected) in [("type", "BPE"), ("end_of_word_suffix", END_OF_WORD)] {
+            if model.get(key).is_some_and(|told| told.text() != Some(expected)) {
+                return Err(refuse(&["tokenizer.json has another `", key, "` of its model than ", expected].concat()));
+            }
+        }
         let vocabulary = model.get("vocab").ok_or_else(|| refuse("tokenizer.json has no vocabulary"))?;
         let merges = model.get("merges").and_then(Json::list).unwrap_or_default();
         let pair = |merge: &'_ Json| -> Option<(String, String)> {
