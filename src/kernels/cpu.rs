@@ -19,6 +19,9 @@ const SLICE: Duration = Duration::from_millis(6);
 /// A slice grows at most by this factor, as kernels cost differently from item to item.
 const GROWTH: f64 = 3.0;
 
+/// Shapes that are known at a time: a picture has about a hundred.
+const MOST_SHAPES: usize = 2000;
+
 /// The most that one buffer may have: a quarter of wasm's address space.
 const MOST_WORDS: usize = 1 << 28;
 
@@ -38,7 +41,7 @@ pub struct CpuEngine {
     next: Cell<u64>,
     /// The items of a slice, learned for each kernel and shape: what a product of one shape does in a millisecond says
     /// little of another's.
-    slices: RefCell<SortedMap<(&'static str, u32, u32), f64>>,
+    slices: RefCell<Vec<((&'static str, u32, u32), f64)>>,
     /// When the event loop had its last turn.
     turned: Cell<Time>,
 }
@@ -73,7 +76,8 @@ impl CpuEngine {
         let Some(twin) = kernel.twin else { return Err(EngineError::NeedsGpu(kernel.name)) };
         // Parameters may be others at each step of a picture; cost and number of items are its shape.
         let shape = (kernel.name, dispatch.cost.to_bits(), dispatch.items);
-        let mut aim = self.slices.borrow().get(&shape).copied().unwrap_or_default();
+        let known = self.slices.borrow().iter().find(|(of, _)| *of == shape).map(|(_, aim)| *aim);
+        let mut aim = known.unwrap_or_default();
         let mut first = 0;
         while first < dispatch.items {
             let whole = (aim as u32 / kernel.workgroup).max(1).saturating_mul(kernel.workgroup);
@@ -95,7 +99,15 @@ impl CpuEngine {
                 self.turned.set(control.now());
             }
         }
-        self.slices.borrow_mut().insert(shape, aim);
+        let mut slices = self.slices.borrow_mut();
+        if let Some((_, known)) = slices.iter_mut().find(|(of, _)| *of == shape) {
+            *known = aim;
+        } else {
+            if slices.len() == MOST_SHAPES {
+                slices.clear();
+            }
+            slices.push((shape, aim));
+        }
         Ok(())
     }
 
