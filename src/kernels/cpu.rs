@@ -25,6 +25,9 @@ const MOST_SHAPES: usize = 2000;
 /// The most that one buffer may have: a quarter of wasm's address space.
 const MOST_WORDS: usize = 1 << 28;
 
+/// A kernel's name, the bits of an item's cost, and the items: what tells how long a slice takes.
+type Known = (&'static str, u32, u32);
+
 type Memory = Rc<RefCell<SortedMap<BufferId, Vec<u32>>>>;
 
 /// Runs each dispatch's twin over spans of items, with a checkpoint between two spans.
@@ -41,7 +44,7 @@ pub struct CpuEngine {
     next: Cell<u64>,
     /// The items of a slice, learned for each kernel and shape: what a product of one shape does in a millisecond says
     /// little of another's.
-    slices: RefCell<Vec<((&'static str, u32, u32), f64)>>,
+    slices: RefCell<Vec<(Known, f64)>>,
     /// When the event loop had its last turn.
     turned: Cell<Time>,
 }
