@@ -152,7 +152,7 @@ impl Unet {
             if channels == 0 || channels > MOST_CHANNELS {
                 return Err(config.refuse("block_out_channels", "1 to 8192 channels"));
             }
-            let crosses = crosses_down || crosses_up || n + 1 == count;
+            let crosses = crosses_down || crosses_up;
             if heads == 0 || !channels.is_multiple_of(heads) || (crosses && channels / heads > WIDEST_HEAD) {
                 return Err(config.refuse(heads_field, "heads that divide block_out_channels, of up to 512 channels"));
             }
@@ -168,6 +168,10 @@ impl Unet {
             (_, 1) => Middle::Plain,
             _ => Middle::Crossing(depths.last().copied().unwrap_or(1)),
         };
+        let widest = levels.last().is_some_and(|last| last.channels / last.heads > WIDEST_HEAD);
+        if widest && matches!(middle, Middle::Crossing(_)) {
+            return Err(config.refuse(heads_field, "heads of up to 512 channels"));
+        }
         let groups = config.count("norm_num_groups", 32)?;
         if channels.iter().any(|channels| !channels.is_multiple_of(groups.max(1))) || groups == 0 {
             return Err(config.refuse("norm_num_groups", "a divisor of each of block_out_channels"));
