@@ -71,7 +71,7 @@
 //! | [`queue`] | lanes, slots, jobs, attempts; no clock, no I/O | `value`, `ids` |
 //! | [`kernels`] | compute as data, shaders, the CPU engine | `value`, `gradus-cpu` |
 //! | [`gpu`] | the only wgpu code | `kernels`, `value` |
-//! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value`, `gradus-cpu` (what it is given) |
+//! | [`imagegen`] | scene, flame, reaction | `kernels`, `ports`, `value`, `gradus-cpu` (what it is given), `gradus-unicode` |
 //! | [`diffusion`] | checkpoints in diffusers' layout | `kernels`, `ports`, `value`, `gradus-cpu` (what it is given), `gradus-unicode` |
 //! | [`blocks`] | what an author writes | `kernels`, `ports`, `value`, `ids` |
 //! | [`models`] | checkpoints that handlers use by their address | `blocks`, `diffusion`, `kernels`, `ports`, `value` |

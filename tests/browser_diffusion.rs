@@ -92,6 +92,16 @@ fn relaxed_simd_writes_sums_and_nothing_else() {
     assert!(words.to_vec() == expected, "something else was written");
 }
 
+/// As natively: the examples of the functions, whose tables are others here.
+#[wasm_bindgen_test]
+fn the_browsers_tables_say_what_the_crates_say() {
+    assert_eq!(gradus_unicode::composed("cafe\u{301}"), "café");
+    assert_eq!(gradus_unicode::outlined("Año Ⅷ: हि!"), "aaa 0: a\u{93f}!");
+    assert_eq!(gradus_unicode::lowered("ÉTÉ 2Σ İ"), "été 2σ i\u{307}");
+    let words: Vec<String> = gradus_unicode::words("a red-hot cafe\u{301}, 2×हिन्दी ❤\u{fe0f}!").collect();
+    assert_eq!(words, ["a", "red", "hot", "café", "2", "हिन्दी"]);
+}
+
 const FIXTURES: [&str; 9] = ["flow", "sd1", "odd", "lcm", "blocks", "eight", "lora", "sgm", "words"];
 
 /// One test, as relaxed SIMD stays once it is there.

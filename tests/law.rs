@@ -37,8 +37,8 @@ const ONLY: [(&str, &[&str]); 9] = [
     // layout of packed weights, the hash behind the random numbers), which would else stand twice; one file hands the
     // page's memory to its module of relaxed SIMD.
     ("gradus_cpu", &["kernels", "imagegen", "diffusion", "browser/relaxed.rs"]),
-    // The browser's own tables of letters, for the tokenizer.
-    ("gradus_unicode", &["diffusion"]),
+    // The browser's own tables of letters, for what reads prompts.
+    ("gradus_unicode", &["diffusion", "imagegen"]),
     ("leptos", &["ui", "launch"]),
     ("wgpu", &["gpu"]),
     ("web_sys", &["browser", "ui", "launch"]),

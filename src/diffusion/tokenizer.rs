@@ -2,7 +2,7 @@
 
 use std::collections::BinaryHeap;
 
-use gradus_unicode::{composed, outlined};
+use gradus_unicode::{composed, lowered, outlined};
 
 use super::config::{self, Config};
 use super::json::Json;
@@ -196,7 +196,7 @@ impl Tokenizer {
         for (text, id, low) in &told.specials {
             let id = find(text).or(*id);
             let id = id.ok_or_else(|| refuse(&["its vocabulary has no special token ", text].concat()))?;
-            let text = if *low { lowered(text) } else { text.clone() };
+            let text = if *low { lowered(&composed(text)) } else { text.clone() };
             specials.push(Special { text, id, lowered: *low });
         }
         let pad = told.pad.as_deref().map_or(end, |pad| find(pad).unwrap_or(end));
@@ -245,9 +245,8 @@ impl Tokenizer {
     /// never seen.
     #[must_use]
     pub fn strangers(&self, text: &str) -> Vec<String> {
-        let text = composed(text);
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        words.filter(|word| self.pieces(word).map(|piece| piece.len()).sum::<usize>() > 1).map(str::to_owned).collect()
+        let in_pieces = |word: &String| self.pieces(word).map(|piece| piece.len()).sum::<usize>() > 1;
+        gradus_unicode::words(text).filter(in_pieces).collect()
     }
 
     /// The tokens of a text, without start and end, however many they are.
@@ -282,7 +281,7 @@ impl Tokenizer {
         let mut words = Vec::new();
         // What is between two special tokens is a text of its own.
         for (text, id) in self.cut(text.get(..end).unwrap_or_default(), false) {
-            for (text, id) in self.cut(&lowered(text), true) {
+            for (text, id) in self.cut(&lowered(&composed(text)), true) {
                 words.extend(split(text).into_iter().map(Ok));
                 words.extend(id.map(Err));
             }
@@ -344,11 +343,6 @@ fn refuse(why: &str) -> Error {
 
 fn begins(text: &[char], with: &str) -> bool {
     text.len() >= with.len() && text.iter().zip(with.chars()).all(|(a, b)| *a == b)
-}
-
-/// A text with its accents composed, in small letters.
-fn lowered(text: &str) -> String {
-    composed(text).chars().flat_map(char::to_lowercase).collect()
 }
 
 /// The words of a lowered text as CLIP's pattern has them: a contraction's ending, letters, one digit, or signs.

@@ -1,6 +1,6 @@
 //! Image generators that need no network weights: each turns a prompt into a picture through kernels.
 //!
-//! PURE. May name `kernels`, `ports` and `value`. A generator takes the engine, the control and the observer as
+//! PURE. May name `kernels`, `ports`, `value` and `crates/unicode`. A generator takes the engine, the control and the observer as
 //! arguments, so it runs the same natively, in a page's worker and in a test. What the CPU computes is in
 //! `crates/cpu`; the kernels' shaders and wrappers are in `kernels`.
 

@@ -58,7 +58,7 @@ const THEMES: [(&str, [Rgb; 4]); 12] = [
 
 /// The words of a prompt, in lower case.
 pub(super) fn words(prompt: &str) -> Vec<String> {
-    prompt.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect()
+    gradus_unicode::words(prompt).map(|word| word.to_ascii_lowercase()).collect()
 }
 
 /// Whether one of the names, or its plural, is among the words.

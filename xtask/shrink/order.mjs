@@ -1,10 +1,12 @@
 // An order of functions in which those that are alike stand side by side: gzip looks back 32 kB at the most, and finds
-// more there that it has seen before. Measured on examples/hello: 1 % less.
+// more there that it has seen before. Measured: 2.5 % less of examples/hello, 2 % of the demo.
 import { SECTION, encoded, importsOf, leb, number, section, sections } from "./wasm.mjs";
 
 /** Bytes before a function among which it is to find its like. */
 const WINDOW = 10_000;
-const BITS = 13;
+/** Bytes of a run, and bits of its hash: with fewer bits strangers look alike. */
+const RUN = 5;
+const BITS = 18;
 
 /** The module with a name section that names its functions by their new place, for wasm-opt to sort by. */
 export function withOrder(bytes) {
@@ -33,46 +35,59 @@ function bodiesOf(code) {
   return bodies;
 }
 
-// Greedy: next is the one of whose four-byte runs the largest share stands in the window.
+// Greedy: next is the one of whose runs the largest share stands in the window. A run that few functions have tells
+// more than one that most have, and one that no other has tells nothing.
 function ordered(bodies) {
   const runs = bodies.map(runsOf);
-  const seen = new Uint32Array(1 << BITS);
+  const owners = ownersOf(runs);
+  const weights = owners.map((list) => (list.length > 1 ? list.length ** -0.6 : 0));
+  const totals = runs.map((list) => list.reduce((sum, run) => sum + weights[run], 0));
+  const known = new Float64Array(bodies.length);
+  const seen = new Uint32Array(owners.length);
+  const add = (run, sign) => owners[run].forEach((index) => (known[index] += sign * weights[run]));
   const window = [];
   let inWindow = 0;
   const order = [];
   const left = new Set(bodies.keys());
-  for (let next = 0; next !== undefined; next = best(left, runs, seen)) {
+  for (let next = 0; next !== undefined; next = best(left, known, totals)) {
     left.delete(next);
     order.push(next);
     window.push(next);
     inWindow += bodies[next].length;
-    for (const run of runs[next]) seen[run]++;
+    for (const run of runs[next]) if (seen[run]++ === 0) add(run, 1);
     while (inWindow > WINDOW) {
       const first = window.shift();
       inWindow -= bodies[first].length;
-      for (const run of runs[first]) seen[run]--;
+      for (const run of runs[first]) if (--seen[run] === 0) add(run, -1);
     }
   }
   return order;
 }
 
-function best(left, runs, seen) {
+function best(left, known, totals) {
   let found;
   let most = -1;
   for (const index of left) {
-    let known = 0;
-    for (const run of runs[index]) known += seen[run] > 0;
     // So that tiny functions do not all come first.
-    const share = known / (runs[index].length + 8);
+    const share = known[index] / (totals[index] + 8);
     if (share > most) [found, most] = [index, share];
   }
   return found;
 }
 
+/** The different runs of a function's bytes, as hashes. */
 function runsOf(body) {
   const runs = new Set();
-  for (let at = 0; at + 4 <= body.length; at++) {
-    runs.add(Math.imul(body.readUInt32LE(at), 0x9e3779b1) >>> (32 - BITS));
+  for (let at = 0; at + RUN <= body.length; at++) {
+    const high = Math.imul(body.readUInt32LE(at), 0x9e3779b1);
+    runs.add(Math.imul(high ^ body[at + RUN - 1], 0x85ebca6b) >>> (32 - BITS));
   }
-  return Uint16Array.from(runs);
+  return Uint32Array.from(runs);
+}
+
+/** The functions that have a run, for each run. */
+function ownersOf(runs) {
+  const owners = Array.from({ length: 1 << BITS }, () => []);
+  runs.forEach((list, index) => list.forEach((run) => owners[run].push(index)));
+  return owners;
 }

@@ -32,6 +32,45 @@ pub fn outlined(text: &str) -> String {
     tables::outlined(text)
 }
 
+/// The text in small letters, each character by itself: a capital sigma is σ wherever it stands.
+///
+/// ```
+/// assert_eq!(gradus_unicode::lowered("ÉTÉ 2Σ İ"), "été 2σ i\u{307}");
+/// ```
+#[must_use]
+pub fn lowered(text: &str) -> String {
+    let mut lowered = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            lowered.push(c.to_ascii_lowercase());
+        } else {
+            tables::push_lowered(c, &mut lowered);
+        }
+    }
+    lowered
+}
+
+/// The words of a text: its runs of letters and numbers with their marks.
+///
+/// ```
+/// let words: Vec<String> = gradus_unicode::words("a red-hot cafe\u{301}, 2×हिन्दी ❤\u{fe0f}!").collect();
+/// assert_eq!(words, ["a", "red", "hot", "café", "2", "हिन्दी"]);
+/// ```
+pub fn words(text: &str) -> impl Iterator<Item = String> {
+    let text = composed(text);
+    // Where a word may begin, and where it may only go on.
+    let (begins, goes_on) = ("a0", "a0m");
+    let outline: Vec<char> = tables::marked(&outlined(&text)).chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        at += outline[at..].iter().position(|kind| begins.contains(*kind))?;
+        let length = outline[at..].iter().take_while(|kind| goes_on.contains(**kind)).count();
+        at += length;
+        Some(text[at - length..at].iter().collect())
+    })
+}
+
 #[cfg(target_arch = "wasm32")]
 mod tables {
     use js_sys::{JsString, RegExp};
@@ -41,8 +80,19 @@ mod tables {
     }
 
     pub fn outlined(text: &str) -> String {
-        let replace = |text: JsString, what: &str, by: &str| text.replace_by_pattern(&RegExp::new(what, "gu"), by);
-        replace(replace(text.into(), "\\p{L}", "a"), "\\p{N}", "0").into()
+        replaced(&replaced(text, "\\p{L}", "a"), "\\p{N}", "0")
+    }
+
+    pub fn marked(text: &str) -> String {
+        replaced(text, "\\p{M}", "m")
+    }
+
+    pub fn push_lowered(c: char, text: &mut String) {
+        text.push_str(&String::from(JsString::from(&*c.encode_utf8(&mut [0; 4])).to_lower_case()));
+    }
+
+    fn replaced(text: &str, what: &str, by: &str) -> String {
+        JsString::from(text).replace_by_pattern(&RegExp::new(what, "gu"), by).into()
     }
 }
 
@@ -62,5 +112,13 @@ mod tables {
             _ => c,
         };
         text.chars().map(outline).collect()
+    }
+
+    pub fn marked(text: &str) -> String {
+        text.chars().map(|c| if c.general_category_group() == GeneralCategoryGroup::Mark { 'm' } else { c }).collect()
+    }
+
+    pub fn push_lowered(c: char, text: &mut String) {
+        text.extend(c.to_lowercase());
     }
 }

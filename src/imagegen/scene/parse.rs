@@ -59,10 +59,10 @@ pub fn parse(prompt: &str) -> Description {
     // The relation that was read last, with the objects it is said of.
     let mut relation: Option<(Relation, std::ops::Range<usize>)> = None;
     let mut group = 0..0;
-    for written in prompt.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    for written in gradus_unicode::words(prompt) {
         let Some(meaning) = meaning(&written.to_ascii_lowercase()) else {
-            if !scene.unknown.iter().any(|known| known.eq_ignore_ascii_case(written)) {
-                scene.unknown.push(written.to_owned());
+            if !scene.unknown.iter().any(|known| known.eq_ignore_ascii_case(&written)) {
+                scene.unknown.push(written);
             }
             continue;
         };

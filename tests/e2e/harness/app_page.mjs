@@ -45,6 +45,12 @@ export class AppPage {
     this.page.close().catch(() => {});
     return page;
   }
+  /** Kills the process that the browser's GPU work runs in; the browser starts another. */
+  async killGpu() {
+    const tools = await this.context.browser().newBrowserCDPSession();
+    const { processInfo } = await tools.send("SystemInfo.getProcessInfo");
+    process.kill(processInfo.find(({ type }) => type === "GPU").id, "SIGKILL");
+  }
   async freeze(frozen) {
     this.tools ??= await this.context.newCDPSession(this.page);
     await this.tools.send("Page.setWebLifecycleState", { state: frozen ? "frozen" : "active" });
