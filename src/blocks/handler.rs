@@ -245,3 +245,5 @@ handlers!(A B C D E F G H I J K L Q);
 handlers!(A B C D E F G H I J K L Q N);
 handlers!(A B C D E F G H I J K L Q N O);
 handlers!(A B C D E F G H I J K L Q N O P);
+handlers!(A B C D E F G H I J K L Q N O P S);
+handlers!(A B C D E F G H I J K L Q N O P S U);

@@ -49,7 +49,7 @@ pub struct TriggerWire {
     pub(super) event: super::app::Event,
 }
 
-/// A handle, a tuple of up to sixteen handles, or `()`: what a listener reads or writes.
+/// A handle, a tuple of up to eighteen handles, or `()`: what a listener reads or writes.
 pub trait Wired {
     /// The components in order.
     fn wires(&self) -> Vec<Wire>;
@@ -58,7 +58,7 @@ pub trait Wired {
 /// Wiring whose components hold the tuple `V`.
 #[diagnostic::on_unimplemented(
     message = "these components do not hold `{V}`",
-    note = "inputs and outputs are a component's handle, a tuple of up to sixteen handles, or ()"
+    note = "inputs and outputs are a component's handle, a tuple of up to eighteen handles, or ()"
 )]
 pub trait Wires<V>: Wired {}
 
@@ -109,3 +109,5 @@ tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, 
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13, O TO 14);
 tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13, O TO 14, P TP 15);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13, O TO 14, P TP 15, Q TQ 16);
+tuples!(A TA 0, B TB 1, C TC 2, D TD 3, E TE 4, F TF 5, G TG 6, H TH 7, I TI 8, J TJ 9, K TK 10, L TL 11, M TM 12, N TN 13, O TO 14, P TP 15, Q TQ 16, R TR 17);

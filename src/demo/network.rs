@@ -70,6 +70,17 @@ async fn paint(
     Ok((picture.clone(), strip.with_last(picture)))
 }
 
+/// The samplers by the names that visitors of other programs know.
+pub const SAMPLERS: [(&str, Option<Kind>); 7] = [
+    ("the model's own", None),
+    ("Euler", Some(Kind::Euler)),
+    ("Euler ancestral", Some(Kind::EulerAncestral)),
+    ("DDIM", Some(Kind::Ddim)),
+    ("DPM++ 2M", Some(Kind::Dpm)),
+    ("LCM", Some(Kind::Lcm)),
+    ("PNDM", Some(Kind::Pndm)),
+];
+
 /// How a checkpoint paints.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -78,6 +89,10 @@ pub struct Settings {
     pub steps: u32,
     pub guidance: f32,
     pub negative: String,
+    /// Brackets weigh, and a long prompt is read whole.
+    pub emphasis: bool,
+    /// Last layers of the text encoder that are left out.
+    pub clip_skip: u32,
     pub sampler: Option<Kind>,
     /// Width and height; none for the checkpoint's own.
     pub size: Option<[u32; 2]>,
@@ -91,11 +106,38 @@ impl Settings {
         Self::of(&KNOWN[0])
     }
 
+    /// What was chosen beyond what each picture tells.
+    fn chosen(&self) -> Vec<(&'static str, String)> {
+        let sampler = SAMPLERS.iter().find(|(_, kind)| kind.is_some() && *kind == self.sampler);
+        let words = |yes: bool, words: &str| yes.then(|| words.to_owned());
+        let strength = self.start.as_ref().map(|start| gradus::value::decimal(start.strength.into(), 2));
+        let all = [
+            ("Negative prompt", words(!self.negative.is_empty(), &self.negative)),
+            ("Prompts", words(self.emphasis, "weighted, in chunks")),
+            ("Clip skip", (self.clip_skip > 0).then(|| self.clip_skip.to_string())),
+            ("Sampler", sampler.map(|(name, _)| (*name).to_owned())),
+            ("Strength", strength),
+            ("Weights", words(self.precision == Precision::EightBit, "8 bit")),
+        ];
+        all.into_iter().filter_map(|(name, choice)| choice.map(|choice| (name, choice))).collect()
+    }
+
     fn of(known: &Known) -> Self {
         let (steps, guidance) = known.usual;
         let model = known.name.to_owned();
         let (negative, precision) = (String::new(), Precision::AsStored);
-        Self { model, steps, guidance, negative, sampler: None, size: None, start: None, precision }
+        Self {
+            model,
+            steps,
+            guidance,
+            negative,
+            emphasis: false,
+            clip_skip: 0,
+            sampler: None,
+            size: None,
+            start: None,
+            precision,
+        }
     }
 }
 
@@ -117,7 +159,8 @@ pub async fn picture(
         let shown: Vec<String> = strange.iter().take(8).map(|word| word.chars().take(24).collect()).collect();
         ctx.info(format!("The network has never seen these words: {}.", shown.join(", ")));
     }
-    let Settings { model: name, steps, guidance, negative, sampler, size, start, precision } = settings;
+    let chosen = settings.chosen();
+    let Settings { model: name, steps, guidance, negative, emphasis, clip_skip, sampler, size, start, .. } = settings;
     let usual = model.pipeline.usual_request();
     let [width, height] = size.unwrap_or([usual.width, usual.height]);
     let request = Request {
@@ -128,19 +171,21 @@ pub async fn picture(
         seed,
         steps: steps as usize,
         guidance,
+        emphasis,
+        clip_skip: clip_skip as usize,
         sampler,
         start,
         ..usual
     };
     let made = model.generate(&request, ctx, observer).await?.pop();
     let made = made.ok_or_else(|| Error::new("The network made no picture. Try again."))?;
-    let made = if precision == Precision::EightBit { made.with_fact("Weights", "8 bit") } else { made };
-    Ok(made
+    let made = made
         .with_fact("Model", name)
         .with_fact("Seed", seed.to_string())
         .with_fact("Steps", steps.to_string())
         .with_fact("Guidance", gradus::value::decimal(guidance.into(), 1))
-        .with_fact("Prompt", prompt))
+        .with_fact("Prompt", prompt);
+    Ok(chosen.into_iter().fold(made, |made, (name, choice)| made.with_fact(name, choice)))
 }
 
 /// The prompt by the renderer, at the network's size.

@@ -3,29 +3,17 @@
 use std::cell::RefCell;
 
 use gradus::blocks::Handle;
-use gradus::diffusion::schedule::Kind;
 use gradus::diffusion::{Precision, Start};
 use gradus::imagegen::{Request, flame, reaction, scene};
 use gradus::prelude::*;
 
 use super::checkpoints::{self, KNOWN, OWN};
 use super::guide::with_facts;
-use super::network::{self, EXAMPLES, Settings, Strip};
+use super::network::{self, EXAMPLES, SAMPLERS, Settings, Strip};
 use super::speed::{self, PRESETS};
 
 /// What makes pictures without a network.
 const GENERATORS: [&str; 3] = ["scene", "flame", "reaction"];
-
-/// The samplers by the names that visitors of other programs know.
-const SAMPLERS: [(&str, Option<Kind>); 7] = [
-    ("the model's own", None),
-    ("Euler", Some(Kind::Euler)),
-    ("Euler ancestral", Some(Kind::EulerAncestral)),
-    ("DDIM", Some(Kind::Ddim)),
-    ("DPM++ 2M", Some(Kind::Dpm)),
-    ("LCM", Some(Kind::Lcm)),
-    ("PNDM", Some(Kind::Pndm)),
-];
 
 /// How weights are kept on the engine.
 const WEIGHTS: [&str; 2] = ["as they are", "8 bit"];
@@ -56,22 +44,29 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
     ));
     let seed = ui.add(seed());
     let images = ui.add(Slider::between(1.0, 8.0).step(1.0).label("Number of images"));
-    let (steps, guidance, sampler, negative, size, weights) = ui.accordion("Settings of the network", |ui| {
-        let usual = Settings::usual();
-        let steps = Slider::between(1.0, 50.0).step(1.0).value(usual.steps.into()).label("Steps");
-        let guidance = Slider::between(1.0, 15.0).step(0.5).value(usual.guidance.into()).label("Guidance");
-        let info = "How closely it follows the words; 1 is half the work.";
-        let steps = ui.add(steps.info(network::LANGUAGE));
-        let guidance = ui.add(guidance.info(info));
-        let sampler = ui.add(Dropdown::of(SAMPLERS.map(|(name, _)| name)).label("Sampler"));
-        let negative = Textbox::new().label("Negative prompt").max_lines(3).max_length(Request::PROMPT_CHARS);
-        let negative = ui.add(negative.info("What is not to be seen. Needs a guidance above 1."));
-        let size = ui.add(Dropdown::of(SIZES).label("Size"));
-        let weights = Dropdown::of(WEIGHTS).label("Weights");
-        let weights =
-            ui.add(weights.info("8 bit is half of the memory or less, nearly as exact, and a little slower."));
-        (steps, guidance, sampler, negative, size, weights)
-    });
+    let (steps, guidance, sampler, negative, emphasis, skip, size, weights) =
+        ui.accordion("Settings of the network", |ui| {
+            let usual = Settings::usual();
+            let steps = Slider::between(1.0, 50.0).step(1.0).value(usual.steps.into()).label("Steps");
+            let guidance = Slider::between(1.0, 15.0).step(0.5).value(usual.guidance.into()).label("Guidance");
+            let info = "How closely it follows the words; 1 is half the work.";
+            let steps = ui.add(steps.info(network::LANGUAGE));
+            let guidance = ui.add(guidance.info(info));
+            let sampler = ui.add(Dropdown::of(SAMPLERS.map(|(name, _)| name)).label("Sampler"));
+            let negative = Textbox::new().label("Negative prompt").max_lines(3).max_length(Request::PROMPT_CHARS);
+            let negative = ui.add(negative.info("What is not to be seen. Needs a guidance above 1."));
+            let emphasis = Checkbox::new().label("Weighted and long prompts");
+            let emphasis = ui.add(
+                emphasis.info("(word:1.2) weighs a word more, [word] less; beyond 77 tokens it is read in chunks."),
+            );
+            let skip = Slider::between(0.0, 4.0).step(1.0).label("Clip skip");
+            let skip = ui.add(skip.info("Last layers of the text encoder that are left out."));
+            let size = ui.add(Dropdown::of(SIZES).label("Size"));
+            let weights = Dropdown::of(WEIGHTS).label("Weights");
+            let weights =
+                ui.add(weights.info("8 bit is half of the memory or less, nearly as exact, and a little slower."));
+            (steps, guidance, sampler, negative, emphasis, skip, size, weights)
+        });
     let (start, strength, mask) = ui.accordion("Begin from a picture", |ui| {
         let start = ui.add(Image::new().label("Picture to begin from"));
         let strength = Slider::between(0.0, 1.0).step(0.05).value(0.6).label("Strength");
@@ -89,8 +84,8 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
     let all = ui.add(Gallery::new().label("Images").columns(4));
     let strip = ui.add(Gallery::new().label("How it arose").columns(4));
     let inputs = (
-        prompt, model, steps, guidance, sampler, negative, size, weights, start, strength, mask, width, height,
-        quality, seed, images,
+        prompt, model, steps, guidance, sampler, negative, emphasis, skip, size, weights, start, strength, mask, width,
+        height, quality, seed, images,
     );
     generate.click(paint, inputs, (result, all, strip)).concurrency_id("studio");
     for (button, text) in examples {
@@ -151,6 +146,8 @@ async fn paint(
     guidance: f32,
     sampler: String,
     negative: String,
+    emphasis: bool,
+    clip_skip: u32,
     size: String,
     weights: String,
     start: Option<Picture>,
@@ -172,7 +169,8 @@ async fn paint(
     let (steps, guidance) = if model == KNOWN[1].name { KNOWN[1].usual } else { (steps, guidance) };
     let precision = if weights == WEIGHTS[1] { Precision::EightBit } else { Precision::AsStored };
     let (name, size) = (model.clone(), sides(&size));
-    let settings = Settings { model: name, steps, guidance, negative, sampler, size, start, precision };
+    let settings =
+        Settings { model: name, steps, guidance, negative, emphasis, clip_skip, sampler, size, start, precision };
     let (mut pictures, mut steps_seen) = (Vec::new(), Vec::new());
     for number in 0..u64::from(images.max(1)) {
         let seed = first.wrapping_add(number);

@@ -83,13 +83,16 @@ test("the network is what the Studio paints with, as its settings say, and shows
   await region.getByText("Settings of the network").click();
   await region.getByLabel("Steps", { exact: true }).fill("2");
   await region.getByLabel("Guidance", { exact: true }).fill("1");
+  await region.getByLabel("Negative prompt", { exact: true }).fill("snow");
+  await region.getByLabel("Weighted and long prompts", { exact: true }).check();
   await region.getByLabel("Seed", { exact: true }).fill("5");
   await region.getByLabel("Number of images").fill("2");
   await page.pressIn(region, "Generate");
   await page.ended("studio", "done", 2, 120_000);
   assert.equal(await figure("Images").getByRole("button", { name: /^Open Picture/ }).count(), 2);
   const facts = await figure("Result").textContent();
-  for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1"]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
+  const chosen = ["Negative promptsnow", "Promptsweighted, in chunks"];
+  for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1", ...chosen]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
   // The same with weights of 8 bit, in which the model is kept anyway.
   const before = await page.picture(figure("Result"));
   await region.getByLabel("Weights", { exact: true }).selectOption("8 bit");
