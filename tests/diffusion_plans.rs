@@ -1,5 +1,5 @@
 //! Models of real sizes without their weights: work, memory and dispatches of their plans, held to what PyTorch counts.
-#![cfg(not(target_arch = "wasm32"))]
+//! Natively, and where a size has 32 bits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::collections::BTreeSet;
@@ -12,6 +12,11 @@ use gradus::diffusion::plan::Cost;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::Spec;
 use gradus::kernels::nn;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 fn config(text: &str) -> Config {
     Config::parse("config.json", text.as_bytes()).unwrap()
@@ -141,6 +146,43 @@ fn plans_of_real_models_have_the_work_that_pytorch_counts() {
     let kernels: BTreeSet<&str> = calls.chain(products).collect();
     println!("{{\"plan\":\"SD-Turbo, one step\",\"pipelines_at_most\":{}}}", kernels.len());
     assert!(kernels.len() <= 25, "{kernels:?}");
+}
+
+/// Work and memory grow with the number of pictures, to the largest that can be asked for, which is refused before its
+/// numbers could not be counted.
+#[test]
+fn the_largest_requests_are_counted_or_refused() {
+    let unet = unet(r#""attention_head_dim": 8, "cross_attention_dim": 768"#);
+    let kl = config(
+        r#"{"_class_name": "AutoencoderKL", "block_out_channels": [128, 256], "layers_per_block": 2,
+            "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+            "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"]}"#,
+    );
+    let kl = Autoencoder::new(&kl).unwrap();
+    let (mut counted, mut refused) = (0, 0);
+    for side in [64, 128, 256] {
+        let networks: [&dyn Fn(usize) -> Result<Graph, gradus::Error>; 2] =
+            [&|pictures| unet.graph(pictures, [side; 2], 77), &|pictures| kl.decoder(pictures, [side * 4; 2])];
+        for network in networks {
+            let one = Cost::of(&network(1).unwrap());
+            for pictures in [2, 8, 32, 4096, 1 << 20] {
+                match network(pictures) {
+                    Ok(graph) => {
+                        let all = Cost::of(&graph);
+                        let times = pictures as f64;
+                        within("operations", all.operations, one.operations * times, 0.01);
+                        within("tensors", all.tensor_bytes as f64, one.tensor_bytes as f64 * times, 0.01);
+                        counted += 1;
+                    }
+                    Err(error) => {
+                        assert!(error.to_string().contains("2^30 numbers"), "{error}");
+                        refused += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(counted > 10 && refused > 10, "{counted} counted, {refused} refused");
 }
 
 #[test]

@@ -165,10 +165,12 @@ pub struct Graph {
 impl Graph {
     /// A tensor as the one given, but for size and channels.
     fn node(&mut self, like: Node, [height, width]: [usize; 2], channels: usize, head: usize) -> Node {
-        let node = Node { id: self.nodes.len(), height, width, channels, head: head.max(1), ..like };
+        let mut node = Node { id: self.nodes.len(), height, width, channels, head: head.max(1), ..like };
         let floats = [node.pictures, height, width, node.lanes()].iter().try_fold(1usize, |all, &n| all.checked_mul(n));
         if floats.is_none_or(|floats| floats == 0 || floats > MOST_FLOATS) {
-            self.fault = Some("a tensor would be empty or have over 2^30 numbers");
+            self.fail("a tensor would be empty or have over 2^30 numbers");
+            // Whatever is made of it has countable sizes, also where they have 32 bits.
+            node.pictures = 0;
         }
         self.nodes.push(node);
         node
@@ -380,7 +382,7 @@ impl Graph {
         if shape.size > nn::WIDEST_HEAD {
             self.fail("an attention head has over 512 channels");
         }
-        let operations = 4.0 * (queries.rows() * shape.keys * queries.channels) as f64;
+        let operations = 4.0 * queries.rows() as f64 * shape.keys as f64 * queries.channels as f64;
         let bind = vec![Bind::Node(queries.id), Bind::Node(pairs.id), Bind::Node(result.id)];
         self.push(Work::Attention(shape), bind, operations);
         result

@@ -97,19 +97,21 @@ impl Cost {
                 kernels.push(name);
             }
         }
-        let floats = |bind: &Bind| match bind {
-            Bind::Node(id) => graph.nodes[*id].rows() * graph.nodes[*id].lanes(),
-            Bind::Weight(id) => graph.weights[*id].count(),
+        // Each is fewer than 2^32, their sums are not.
+        let bytes = |floats: usize| floats as u64 * 4;
+        let moved = |bind: &Bind| match bind {
+            Bind::Node(id) => bytes(graph.nodes[*id].rows() * graph.nodes[*id].lanes()),
+            Bind::Weight(id) => bytes(graph.weights[*id].count()),
             Bind::Nothing(_) => 0,
         };
         Self {
             operations: graph.operations(),
             dispatches: graph.steps.len(),
             pipelines: kernels.len(),
-            weight_bytes: graph.weights.iter().map(Spec::count).sum::<usize>() as u64 * 4,
-            tensor_bytes: layout.sizes.iter().sum::<usize>() as u64 * 4,
-            largest_bytes: layout.sizes.iter().max().map_or(0, |&floats| floats as u64 * 4),
-            moved_bytes: graph.steps.iter().flat_map(|step| &step.bind).map(floats).sum::<usize>() as u64 * 4,
+            weight_bytes: graph.weights.iter().map(|weight| bytes(weight.count())).sum(),
+            tensor_bytes: layout.sizes.iter().copied().map(bytes).sum(),
+            largest_bytes: layout.sizes.iter().copied().map(bytes).max().unwrap_or(0),
+            moved_bytes: graph.steps.iter().flat_map(|step| &step.bind).map(moved).sum(),
         }
     }
 }

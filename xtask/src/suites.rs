@@ -184,6 +184,10 @@ fn browser() -> Result<Count, String> {
         "browser_worker",
         "--test",
         "browser_diffusion",
+        "--test",
+        "browser_memory",
+        "--test",
+        "diffusion_plans",
     ])
 }
 
