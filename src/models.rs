@@ -145,7 +145,8 @@ impl Model {
     /// checked.
     ///
     /// # Errors
-    /// When the machine cannot hold the model, also not with 8 bit, or has not enough room, and when a file cannot be fetched.
+    /// When the machine cannot hold the model, also not with 8 bit, or has not enough room, and when a file cannot be fetched
+    /// or kept.
     pub async fn download(&self, ctx: &Context) -> Result<(), Error> {
         let (report, kept) = self.report(ctx).await?;
         report.fit.clone().or(report.fit_with_eight_bit.clone())?;
@@ -166,7 +167,7 @@ impl Model {
             let mut at = 0;
             while at < *bytes {
                 let piece = PIECE.min(bytes - at);
-                files.read(path, at..at + piece).await?;
+                files.keep(path, at..at + piece).await?;
                 (at, done) = (at + piece, done + piece);
                 let words = [&decimal(done as f64 / 1e6, 1), " of ", &decimal(all as f64 / 1e6, 1), " MB"].concat();
                 ctx.progress(Progress::fraction_of(done as f32 / all.max(1) as f32).describe(words));

@@ -11,8 +11,11 @@ const INDEX = "model_index.json";
 export const CHOSEN = "https://chosen.invalid/";
 const versions = new Map();
 const sums = new Map();
-// A checkpoint's tensors are read one after another, so mostly out of one piece.
-let last = { key: "", bytes: undefined };
+// The last pieces that were read, the latest at the end. A checkpoint's tensors are read one after another, but a matrix whose
+// halves are laid side by side comes out of two places in turn, each of which may lie in two pieces.
+const latest = new Map();
+const LATEST = 4;
+let refused = false;
 let told = false;
 
 /** How long a file is; -1 where there is none. */
@@ -27,14 +30,22 @@ export async function read(folder, path, start, end) {
   const number = Math.floor(start / PIECE);
   if (!of || start > end || end > of.size || end > (number + 1) * PIECE) throw new Error(notAsSaid(address));
   const key = keyOf(address, of, number);
-  if (last.key !== key) {
+  let bytes = latest.get(key);
+  if (!bytes) {
     const sum = path === INDEX ? undefined : (await sumsOf(folder))[path];
     const before = await kept(key);
     const good = before && (await fits(before, sum?.[number]));
-    last = { key, bytes: good ? before : await fetchPiece(address, of, number, sum) };
+    bytes = good ? before : await fetchPiece(address, of, number, sum);
   }
+  remember(key, bytes);
   const from = number * PIECE;
-  return last.bytes.subarray(start - from, end - from);
+  return bytes.subarray(start - from, end - from);
+}
+
+function remember(key, bytes) {
+  latest.delete(key);
+  latest.set(key, bytes);
+  if (latest.size > LATEST) latest.delete(latest.keys().next().value);
 }
 
 /** How many bytes from `start` on can be read at once. */
@@ -65,7 +76,7 @@ export async function forget(folder) {
   for (const { url } of (await store?.keys()) ?? []) if (url.startsWith(folder)) await store.delete(url);
   for (const address of versions.keys()) if (address.startsWith(folder)) versions.delete(address);
   sums.delete(folder);
-  last = { key: "", bytes: undefined };
+  latest.clear();
 }
 
 /** Keeps a file that the visitor chose, under an address that no network has. */
@@ -152,7 +163,7 @@ async function keepAll(address, of, bytes) {
   for (let number = 0; number * PIECE < bytes.length; number++) {
     const piece = bytes.subarray(number * PIECE, (number + 1) * PIECE);
     await keep(keyOf(address, of, number), piece);
-    if (number === 0) last = { key: keyOf(address, of, 0), bytes: piece };
+    if (number === 0) remember(keyOf(address, of, 0), piece);
   }
 }
 
@@ -271,11 +282,18 @@ async function kept(key) {
   return found && new Uint8Array(await found.arrayBuffer());
 }
 
+/** Whether the last piece that was fetched could not be kept. */
+export function full() {
+  return refused;
+}
+
 // Without room it is fetched again the next time, and all else goes on.
 async function keep(key, content) {
   try {
-    await (await cache())?.put(key, new Response(content));
+    await (await cache()).put(key, new Response(content));
+    refused = false;
   } catch {
+    refused = true;
     if (!told) console.info("Gradus: the browser keeps no files here (storage full or private mode).");
     told = true;
   }

@@ -19,6 +19,7 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = read)]
     async fn read_piece(folder: &str, path: &str, start: f64, end: f64) -> Result<JsValue, JsValue>;
     fn reach(start: f64) -> f64;
+    fn full() -> bool;
     async fn stored(folder: &str) -> JsValue;
     #[wasm_bindgen(catch)]
     async fn forget(folder: &str) -> Result<JsValue, JsValue>;
@@ -58,6 +59,21 @@ impl Files for FetchedFiles {
                 at = until;
             }
             Ok(read)
+        }
+        .boxed_local()
+    }
+
+    fn keep<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<(), Error>> {
+        async {
+            self.read(path, range).await?;
+            if full() {
+                return Err(Error::new(
+                    "The browser keeps no more of this model: its room for this page is full, or the window is a private one. \
+                     Delete another model, free some of the disk, or open the page in a normal window. Until then the model \
+                     can be used, but is fetched each time.",
+                ));
+            }
+            Ok(())
         }
         .boxed_local()
     }

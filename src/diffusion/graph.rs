@@ -1,12 +1,12 @@
 //! A network as a list of kernel calls over numbered tensors: shapes, weights and work are known before anything is
 //! computed or loaded.
 
-use gradus_cpu::nn::conv::{COLUMNS, Shape};
+use gradus_cpu::nn::conv::{COLUMNS, NOTHING, Shape};
 use gradus_cpu::nn::math::Activation;
 use gradus_cpu::nn::pointwise::{Combination, TERMS};
 use gradus_cpu::nn::{attention, norm};
 
-use super::weights::{NOTHING, Part, Spec};
+use super::weights::{Part, Spec};
 use crate::kernels::nn::{self, Call};
 use crate::value::Error;
 

@@ -1,7 +1,7 @@
 //! A graph made ready to run: which tensors share memory, and the recording that is run again and again.
 
 use super::graph::{Bind, Graph, Node, Work};
-use super::weights::{Spec, Weight};
+use super::weights::Weight;
 use crate::kernels::nn::{self, Call, Stored, TileChoices};
 use crate::kernels::{Buffer, Command, Control, Engine, Kernel, Recording};
 use crate::ports::Observer;

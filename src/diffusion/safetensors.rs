@@ -282,6 +282,20 @@ impl Tensors {
         Ok(numbers)
     }
 
+    /// The same as halves in little-endian order, where the file has such and nothing was merged into them.
+    pub(super) async fn read_halves(
+        &self,
+        files: &dyn Files,
+        tensor: &Tensor,
+        first: usize,
+        count: usize,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        if tensor.dtype != Dtype::F16 || !tensor.patches.is_empty() {
+            return Ok(None);
+        }
+        self.bytes_of(files, tensor, first, count).await.map(Some)
+    }
+
     /// The numbers as they are in the file.
     pub(super) async fn read_plain(
         &self,
@@ -293,7 +307,7 @@ impl Tensors {
         let bytes = self.bytes_of(files, tensor, first, count).await?;
         Ok(match tensor.dtype {
             Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|&four| f32::from_le_bytes(four)).collect(),
-            Dtype::F16 => bytes.as_chunks::<2>().0.iter().map(|&two| half::to_f32(u16::from_le_bytes(two))).collect(),
+            Dtype::F16 => half::to_floats(&bytes),
             Dtype::Bf16 => {
                 let number = |&two: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(two)) << 16);
                 bytes.as_chunks::<2>().0.iter().map(number).collect()

@@ -3,7 +3,7 @@
 use std::collections::BinaryHeap;
 
 use gradus_cpu::nn::blocks;
-use gradus_cpu::nn::conv::COLUMNS;
+use gradus_cpu::nn::conv::{self, COLUMNS};
 
 use super::quantised::BLOCK;
 use super::safetensors::{Tensor, Tensors};
@@ -11,9 +11,6 @@ use crate::kernels::nn::{Stored, half};
 use crate::kernels::{Buffer, Control, Engine, EngineKind, Recording};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, Progress, decimal};
-
-/// The place of a padding row or column: it is filled with zeros.
-pub(super) const NOTHING: u32 = u32::MAX;
 
 /// What goes through the engine at once: wasm's memory never holds more of a checkpoint.
 const PIECE: usize = 1 << 20;
@@ -209,12 +206,38 @@ impl Loader<'_> {
             let (start, count) = (run.start * inner * taps, run.places.len() * inner * taps);
             let values = self.tensors.read_part(self.files, run.tensor, start, count).await?;
             for (n, values) in values.chunks_exact(inner * taps).enumerate() {
-                let at = run.places[n] / COLUMNS * depth * COLUMNS + run.places[n] % COLUMNS;
-                packed[at] = run.bias(n);
-                scatter(&mut packed[at..], values, rows, taps);
+                conv::put(&mut packed[run.place(n, depth)..], run.bias(n), values, rows, taps);
             }
         }
         Ok(packed)
+    }
+
+    /// The same as halves, two in a word: those of the file, a third of the time that their floats take. None where it has
+    /// others, or a bias that no half can be.
+    async fn halves(
+        &self,
+        parts: &[Found<'_>],
+        (inner, taps): (usize, usize),
+        rows: &[u32],
+        columns: &[u32],
+    ) -> Result<Option<Vec<u32>>, Error> {
+        let depth = taps * rows.len() + 1;
+        let mut words = vec![0u32; columns.len() * depth / 2];
+        let packed: &mut [u16] = bytemuck::cast_slice_mut(&mut words);
+        for run in runs(parts, columns) {
+            let (start, count) = (run.start * inner * taps, run.places.len() * inner * taps);
+            let Some(bytes) = self.tensors.read_halves(self.files, run.tensor, start, count).await? else {
+                return Ok(None);
+            };
+            for (n, values) in bytes.as_chunks::<2>().0.chunks_exact(inner * taps).enumerate() {
+                let bias = run.bias(n);
+                if bias.is_finite() && bias.abs() >= half::LIMIT {
+                    return Ok(None);
+                }
+                conv::put_halves(&mut packed[run.place(n, depth)..], half::from_f32(bias), values, rows, taps);
+            }
+        }
+        Ok(Some(words))
     }
 
     /// The same in 8-bit blocks, as words.
@@ -250,6 +273,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Where the column of a row begins in panels of so many steps.
+    fn place(&self, n: usize, depth: usize) -> usize {
+        self.places[n] / COLUMNS * depth * COLUMNS + self.places[n] % COLUMNS
+    }
+
     fn bias(&self, n: usize) -> f32 {
         self.biases.and_then(|biases| biases.get(self.start + n).copied()).unwrap_or(0.0)
     }
@@ -281,17 +309,6 @@ fn runs<'a>(parts: &'a [Found<'_>], columns: &[u32]) -> Vec<Run<'a>> {
 
 /// Each part's tensor and its biases.
 type Found<'a> = (&'a Tensor, Option<Vec<f32>>);
-
-/// Puts a matrix's row into its column of a panel.
-fn scatter(panel: &mut [f32], values: &[f32], rows: &[u32], taps: usize) {
-    for tap in 0..taps {
-        for (step, &channel) in rows.iter().enumerate() {
-            if channel != NOTHING {
-                panel[(1 + tap * rows.len() + step) * COLUMNS] = values[channel as usize * taps + tap];
-            }
-        }
-    }
-}
 
 /// Brings all weights into the engine, in pieces.
 ///
@@ -341,15 +358,17 @@ pub async fn load(
                 let (mut at, mut done) = (0, 0);
                 while done < columns.len() {
                     let some = &columns[done..columns.len().min(done + columns_at_once)];
+                    let halves =
+                        if stored == Stored::Halves { loader.halves(parts, size, rows, some).await? } else { None };
                     at += if stored == Stored::Blocks {
                         writes.add(&buffer, at, &loader.blocks(parts, size, some).await?).await?
+                    } else if let Some(packed) = halves {
+                        writes.add(&buffer, at, &packed).await?
                     } else {
                         let values = loader.panels(parts, size, rows, some).await?;
                         if stored == Stored::Floats {
                             writes.add(&buffer, at, &values).await?
-                        } else if values.iter().all(|value| value.abs() < half::LIMIT || !value.is_finite()) {
-                            let twos = values.as_chunks::<2>().0.iter();
-                            let packed: Vec<u32> = twos.map(|&[low, high]| half::pack(low, high)).collect();
+                        } else if let Some(packed) = half::packed(&values) {
                             writes.add(&buffer, at, &packed).await?
                         } else {
                             // From the beginning, as what it was before it was rounded.

@@ -153,6 +153,11 @@ pub trait Files {
     /// These bytes of a file, all of them.
     fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, Error>>;
 
+    /// Sees to it that these bytes are kept on this machine, where files are.
+    fn keep<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { self.read(path, range).await.map(drop) })
+    }
+
     /// What is kept of these files on this machine, beside where they come from: nothing unless said.
     fn kept(&self) -> LocalBoxFuture<'_, Result<Kept, Error>> {
         Box::pin(std::future::ready(Ok(Kept::default())))

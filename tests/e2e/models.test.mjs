@@ -116,24 +116,43 @@ test("a model of another host, which compresses its texts, is fetched and painte
   await hub.close();
 });
 
-test("who fetches a model asks the browser to keep it, and what there is no room for is refused before it is fetched", async () => {
-  const m = await models();
-  // A disk that is nearly full, as a page and its workers are told.
-  await m.page.page.addInitScript(() => {
-    const full = "StorageManager.prototype.estimate = async () => ({ usage: 9e6, quota: 10e6 });";
-    const script = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-    const Real = Worker;
-    window.Worker = class extends Real {
-      constructor(url, options) {
-        super(script(`import "${script(full)}"; import "${new URL(url, location.href)}";`), options);
-      }
-    };
-    window.asked = 0;
-    StorageManager.prototype.persist = async () => { window.asked++; return true; };
-  });
+/** Has this done in each worker of the page before anything else, from its next load on. */
+const inWorkers = (page, code) => page.addInitScript((code) => {
+  const script = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const Real = Worker;
+  window.Worker = class extends Real {
+    constructor(url, options) {
+      super(script(`import "${script(code)}"; import "${new URL(url, location.href)}";`), options);
+    }
+  };
+}, code);
+
+async function reloaded(m) {
   await m.page.page.reload();
   await m.page.page.waitForFunction(() => window.gradus?.snapshot);
   await m.page.tab("Models").click();
+}
+
+test("a download that finds the disk full ends at once and says so", async () => {
+  const m = await models();
+  await inWorkers(m.page.page, "FileSystemSyncAccessHandle.prototype.write = () => 0;");
+  await reloaded(m);
+  await m.address("checkpoints/flow");
+  await m.press("Download", "failed");
+  const { error } = (await m.page.snapshot()).jobs.find((job) => job.state === "failed");
+  assert.match(error, /^The browser keeps no more of this model: .* Delete another model/);
+  await m.page.close();
+});
+
+test("who fetches a model asks the browser to keep it, and what there is no room for is refused before it is fetched", async () => {
+  const m = await models();
+  // A disk that is nearly full, as a page and its workers are told.
+  await inWorkers(m.page.page, "StorageManager.prototype.estimate = async () => ({ usage: 9e6, quota: 10e6 });");
+  await m.page.page.addInitScript(() => {
+    window.asked = 0;
+    StorageManager.prototype.persist = async () => { window.asked++; return true; };
+  });
+  await reloaded(m);
   const fetched = () => app.server.requests.filter((path) => path.endsWith("unet/diffusion_pytorch_model.safetensors")).length;
   const before = fetched();
   await m.press("Download", "failed");

@@ -18,6 +18,43 @@ pub const ROWS: usize = super::product::ROWS;
 pub const COLUMNS: usize = 8;
 /// Panels that follow one another for the same block of rows.
 pub const GROUP: usize = 8;
+/// The channel of a packed row that is filled with zeros, and the row of such a column.
+pub const NOTHING: u32 = u32::MAX;
+
+/// Puts a row of the checkpoint's matrix, [inner, taps], with its bias into its column of a panel: `column` begins at the
+/// panel's bias, and `channels` says for each packed row of a tap which of the source's it is, or [`NOTHING`].
+///
+/// ```
+/// use gradus_cpu::nn::conv::{COLUMNS, NOTHING, put};
+/// let mut panel = [0.0; 4 * COLUMNS];
+/// put(&mut panel[2..], 0.5, &[1.0, 2.0], &[1, 0, NOTHING], 1);
+/// assert_eq!([panel[2], panel[10], panel[18], panel[26]], [0.5, 2.0, 1.0, 0.0]);
+/// ```
+pub fn put(column: &mut [f32], bias: f32, values: &[f32], channels: &[u32], taps: usize) {
+    put_each(column, bias, channels, taps, |at| values.get(at).copied());
+}
+
+/// [`put`] for halves as bits, `values` in little-endian order.
+pub fn put_halves(column: &mut [u16], bias: u16, values: &[[u8; 2]], channels: &[u32], taps: usize) {
+    put_each(column, bias, channels, taps, |at| values.get(at).copied().map(u16::from_le_bytes));
+}
+
+#[inline(always)]
+fn put_each<T>(column: &mut [T], bias: T, channels: &[u32], taps: usize, value: impl Fn(usize) -> Option<T>) {
+    let mut places = column.iter_mut().step_by(COLUMNS);
+    if let Some(place) = places.next() {
+        *place = bias;
+    }
+    for tap in 0..taps {
+        for (&channel, place) in channels.iter().zip(&mut places) {
+            if channel != NOTHING
+                && let Some(value) = value(channel as usize * taps + tap)
+            {
+                *place = value;
+            }
+        }
+    }
+}
 
 /// The shapes of one product or convolution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

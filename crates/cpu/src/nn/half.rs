@@ -13,35 +13,49 @@ pub const LIMIT: f32 = 65_520.0;
 #[inline]
 #[must_use]
 pub fn to_f32(bits: u16) -> f32 {
-    let sign = u32::from(bits >> 15) << 31;
-    let (exponent, fraction) = (u32::from(bits >> 10) & 31, u32::from(bits & 0x3ff));
-    match exponent {
-        0 => f32::from_bits(sign | (fraction as f32 / 16_777_216.0).to_bits()),
-        31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
+    let (sign, size) = (u32::from(bits & 0x8000) << 16, u32::from(bits & 0x7fff));
+    // The exponents' zeros are 112 apart; a product makes numbers of a half's subnormal ones, too.
+    let finite = (f32::from_bits(size << 13) * 2f32.powi(112)).to_bits();
+    f32::from_bits(sign | if size < 0x7c00 { finite } else { size << 13 | 0x7f80_0000 })
 }
 
 /// The nearest half, ties to even; what is too large becomes infinite.
 #[inline]
 #[must_use]
 pub fn from_f32(x: f32) -> u16 {
+    // Without a branch, so that several are rounded at a time.
     let bits = x.to_bits();
-    let sign = (bits >> 16 & 0x8000) as u16;
     let size = bits & 0x7fff_ffff;
-    if size > 0x7f80_0000 {
-        return sign | 0x7e00;
-    }
-    if size >= 0x4780_0000 {
-        return sign | 0x7c00;
-    }
-    if size < 0x3880_0000 {
-        // Below the smallest normal half: whole multiples of 2^-24, rounded by an addition.
-        let magic = f32::from_bits(size) + 0.5;
-        return sign | (magic.to_bits().wrapping_sub(0x3f00_0000)) as u16;
-    }
     let odd = size >> 13 & 1;
-    sign | ((size - 0x3800_0000 + 0xfff + odd) >> 13) as u16
+    let normal = size.wrapping_sub(0x3800_0000 - 0xfff - odd) >> 13;
+    // Below the smallest normal half: whole multiples of 2^-24, rounded by an addition.
+    let small = (f32::from_bits(size) + 0.5).to_bits().wrapping_sub(0x3f00_0000);
+    let finite = if size < 0x3880_0000 { small } else { normal };
+    let beyond = if size > 0x7f80_0000 { 0x7e00 } else { 0x7c00 };
+    (bits >> 16 & 0x8000 | if size < 0x4780_0000 { finite } else { beyond }) as u16
+}
+
+/// The numbers that halves in little-endian order are.
+///
+/// ```
+/// assert_eq!(gradus_cpu::nn::half::to_floats(&[0x00, 0x3c, 0x00, 0xc0]), [1.0, -2.0]);
+/// ```
+#[must_use]
+pub fn to_floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<2>().0.iter().map(|&two| to_f32(u16::from_le_bytes(two))).collect()
+}
+
+/// Numbers as halves, two in a word; none where a number that is none of the infinite ones would become one.
+///
+/// ```
+/// use gradus_cpu::nn::half;
+/// assert_eq!(half::packed(&[1.0, -2.0, f32::INFINITY, 0.0]), Some(vec![0xc000_3c00, 0x0000_7c00]));
+/// assert_eq!(half::packed(&[1.0, 65520.0]), None);
+/// ```
+#[must_use]
+pub fn packed(numbers: &[f32]) -> Option<Vec<u32>> {
+    let fits = numbers.iter().all(|number| number.abs() < LIMIT || !number.is_finite());
+    fits.then(|| numbers.as_chunks::<2>().0.iter().map(|&[low, high]| pack(low, high)).collect())
 }
 
 /// The number that the nearest half is: [`from_f32`] and [`to_f32`] in one, for numbers that a half has room for. Without a
