@@ -233,7 +233,7 @@ async fn choose(ctx: &Context, engine: &dyn Engine) -> Result<(), Error> {
     let choices = match ctx.recall(&key).and_then(|text| TileChoices::parse(&text)) {
         Some(choices) => choices,
         None => {
-            ctx.progress(Progress { share: None, ..Progress::fraction_of(0.0).describe("Timing the GPU") });
+            ctx.progress(Progress::doing("Timing the GPU"));
             let choices = tune(engine, ctx).await?;
             ctx.remember(&key, choices.text());
             choices

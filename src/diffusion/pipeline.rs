@@ -278,18 +278,21 @@ impl Pipeline {
         let steps_took = control.now().since(began);
 
         let began = control.now();
+        let drawing = Progress::step(total, total).describe("Drawing the picture");
         let of = &self.of.autoencoder;
         let pictures = if self.by_stage.get() && !quick {
             let latent = Latent::Read(sampling.read(engine).await?);
             drop(sampling);
             self.of.of_unet.free();
             let decoder = self.decoder(&mut ready, shape, run).await?;
+            observer.progress(drawing);
             frame.decode(latent, &decoder.plan, of, engine, control).await?
         } else {
             let decoder = match decoder {
                 Some(decoder) => decoder,
                 None => self.decoder(&mut ready, shape, run).await?,
             };
+            observer.progress(drawing);
             let pictures = frame.decode(Latent::Of(&sampling, None), &decoder.plan, of, engine, control).await?;
             ready.sampling = Some(sampling);
             ready.decoder = Some((shape, decoder));
@@ -436,6 +439,7 @@ impl Pipeline {
         let weights = load(&graph.weights, &tensors, self.precision, &*self.files, engine, control, &mut meter).await?;
         let plan = Plan::new(&graph, engine, &weights, false)?;
         plan.prepare(&[], engine, control, observer).await?;
+        observer.progress(Progress::doing("Reading the picture"));
         let [scale, shift] = self.of.autoencoder.range();
         let pixels: Vec<f32> = scaled::picture(&start.picture, size).into_iter().map(|x| (x - shift) / scale).collect();
         let mut recording = Recording::new();

@@ -199,7 +199,7 @@ impl Plan {
         }
         for (done, kernel) in missing.iter().enumerate() {
             let words = format!("Preparing the GPU: {} of {} kernels", done + 1, missing.len());
-            observer.progress(Progress { share: None, ..Progress::fraction_of(0.0).describe(words) });
+            observer.progress(Progress::doing(words));
             control.checkpoint().await;
             engine.prepare(kernel).await?;
         }

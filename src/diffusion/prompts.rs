@@ -7,7 +7,7 @@ use super::request::Request;
 use super::sampling::{Sampling, Shape};
 use super::text::Marked;
 use crate::kernels::Recording;
-use crate::value::Error;
+use crate::value::{Error, Progress};
 
 /// What the prompts came to.
 pub(super) struct Said {
@@ -53,6 +53,7 @@ impl Pipeline {
                 _ => encoder.plan(texts, &self.weights(&encoder.stage, run).await?, engine)?,
             };
             plan.prepare(&[], engine, control, observer).await?;
+            observer.progress(Progress::doing("Reading the prompt"));
             let skip = (request.clip_skip, negatives);
             read.push(encoder.read(marked, skip, &plan, &*self.files, engine, control).await?);
             if self.by_stage.get() {

@@ -43,6 +43,18 @@ impl Progress {
         Self { steps: None, share: Some(share), unit: String::new(), description: String::new(), outer: None }
     }
 
+    /// Work of which nobody knows how long it takes, in a few words.
+    ///
+    /// ```
+    /// use gradus::value::Progress;
+    /// let progress = Progress::doing("Reading the prompt");
+    /// assert_eq!((progress.fraction(), progress.label().as_str()), (None, ""));
+    /// ```
+    #[must_use]
+    pub fn doing(words: impl Into<String>) -> Self {
+        Self { steps: None, share: None, unit: String::new(), description: words.into(), outer: None }
+    }
+
     /// Names what a step is, in the plural.
     #[must_use]
     pub fn unit(mut self, unit: impl Into<String>) -> Self {
