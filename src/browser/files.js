@@ -15,7 +15,8 @@ const sums = new Map();
 // halves are laid side by side comes out of two places in turn, each of which may lie in two pieces.
 const latest = new Map();
 const LATEST = 4;
-let refused = false;
+// Keys of what was read and could not be kept.
+const unkept = new Set();
 let told = false;
 
 /** How long a file is; -1 where there is none. */
@@ -282,18 +283,25 @@ async function kept(key) {
   return found && new Uint8Array(await found.arrayBuffer());
 }
 
-/** Whether the last piece that was fetched could not be kept. */
-export function full() {
-  return refused;
+/** Whether the piece that was just read, with this byte of the file at `folder` + `path`, is kept, and the file's version. */
+export async function holds(folder, path, at) {
+  const address = folder + path;
+  const of = await version(address);
+  if (!of) return false;
+  const piece = keyOf(address, of, Math.floor(at / PIECE));
+  const both = [[piece, latest.get(piece)], [`${address}?gradus-version`, JSON.stringify(of)]];
+  // There may be room by now.
+  for (const [key, content] of both) if (content && unkept.has(key)) await keep(key, content);
+  return !both.some(([key]) => unkept.has(key));
 }
 
 // Without room it is fetched again the next time, and all else goes on.
 async function keep(key, content) {
   try {
     await (await cache()).put(key, new Response(content));
-    refused = false;
+    unkept.delete(key);
   } catch {
-    refused = true;
+    unkept.add(key);
     if (!told) console.info("Gradus: the browser keeps no files here (storage full or private mode).");
     told = true;
   }

@@ -19,7 +19,8 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = read)]
     async fn read_piece(folder: &str, path: &str, start: f64, end: f64) -> Result<JsValue, JsValue>;
     fn reach(start: f64) -> f64;
-    fn full() -> bool;
+    #[wasm_bindgen(catch)]
+    async fn holds(folder: &str, path: &str, at: f64) -> Result<JsValue, JsValue>;
     async fn stored(folder: &str) -> JsValue;
     #[wasm_bindgen(catch)]
     async fn forget(folder: &str) -> Result<JsValue, JsValue>;
@@ -64,14 +65,19 @@ impl Files for FetchedFiles {
     }
 
     fn keep<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<(), Error>> {
-        async {
-            self.read(path, range).await?;
-            if full() {
-                return Err(Error::new(
-                    "The browser keeps no more of this model: its room for this page is full, or the window is a private one. \
-                     Delete another model, free some of the disk, or open the page in a normal window. Until then the model \
-                     can be used, but is fetched each time.",
-                ));
+        async move {
+            let mut at = range.start as f64;
+            while at < range.end as f64 {
+                let until = (at + reach(at)).min(range.end as f64);
+                read_piece(&self.base, path, at, until).await.map_err(worded)?;
+                if !holds(&self.base, path, at).await.map_err(worded)?.is_truthy() {
+                    return Err(Error::new(
+                        "The browser keeps no more of this model: its room for this page is full, or the window is a \
+                         private one. Delete another model, free some of the disk, or open the page in a normal window. \
+                         Until then the model can be used, but is fetched each time.",
+                    ));
+                }
+                at = until;
             }
             Ok(())
         }

@@ -122,7 +122,7 @@ const inWorkers = (page, code) => page.addInitScript((code) => {
   const Real = Worker;
   window.Worker = class extends Real {
     constructor(url, options) {
-      super(script(`import "${script(code)}"; import "${new URL(url, location.href)}";`), options);
+      super(script(`import ${JSON.stringify(script(code))}; import "${new URL(url, location.href)}";`), options);
     }
   };
 }, code);
@@ -133,14 +133,19 @@ async function reloaded(m) {
   await m.page.tab("Models").click();
 }
 
-test("a download that finds the disk full ends at once and says so", async () => {
+test("a download that finds the disk full ends at once and says so, and goes on when there is room", async () => {
   const m = await models();
-  await inWorkers(m.page.page, "FileSystemSyncAccessHandle.prototype.write = () => 0;");
+  await inWorkers(m.page.page, `
+    const write = FileSystemSyncAccessHandle.prototype.write;
+    self.full = true;
+    FileSystemSyncAccessHandle.prototype.write = function (...all) { return self.full ? 0 : write.apply(this, all); };`);
   await reloaded(m);
   await m.address("checkpoints/flow");
   await m.press("Download", "failed");
   const { error } = (await m.page.snapshot()).jobs.find((job) => job.state === "failed");
   assert.match(error, /^The browser keeps no more of this model: .* Delete another model/);
+  for (const worker of m.page.page.workers()) await worker.evaluate(() => { self.full = false; });
+  assert.match(await m.press("Download"), /flow fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
   await m.page.close();
 });
 
