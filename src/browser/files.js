@@ -150,14 +150,37 @@ async function fetchPiece(address, of, number, sum) {
   if (address.startsWith(CHOSEN)) throw new Error("A part of this model is not kept any more. Choose its folder again.");
   const [start, end] = [number * PIECE, Math.min((number + 1) * PIECE, of.size)];
   const response = await reached(address, { headers: { range: `bytes=${start}-${end - 1}` } });
-  const bytes = await body(response);
-  const whole = response.status !== 206;
-  if (bytes.length !== (whole ? of.size : end - start)) throw new Error(notAsSaid(address));
-  const piece = whole ? bytes.subarray(start, end) : bytes;
+  const piece = response.status === 206 ? await body(response) : await wholeFile(address, of, number, response);
+  if (piece.length !== end - start) throw new Error(notAsSaid(address));
   if (!(await fits(piece, sum?.[number]))) throw new Error(`${address} arrived damaged (its SHA-256 is another). Try again.`);
-  if (whole) await keepAll(address, of, bytes);
-  else await keep(keyOf(address, of, number), piece);
+  if (response.status === 206) await keep(keyOf(address, of, number), piece);
   return piece;
+}
+
+// A server that knows no ranges sends all: it is kept as it comes, piece by piece, as a model may be larger than what a
+// worker can hold. Gives the piece that is wanted now.
+async function wholeFile(address, of, wanted, response) {
+  const reader = response.body.getReader();
+  let [number, filled, found] = [0, 0, undefined];
+  const room = () => new Uint8Array(Math.max(0, Math.min(PIECE, of.size - number * PIECE)));
+  let piece = room();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    for (let at = 0; at < value.length; ) {
+      if (piece.length === 0) throw new Error(notAsSaid(address));
+      const some = value.subarray(at, at + piece.length - filled);
+      piece.set(some, filled);
+      [at, filled] = [at + some.length, filled + some.length];
+      if (filled < piece.length) continue;
+      await keep(keyOf(address, of, number), piece);
+      if (number === wanted) found = piece;
+      [number, filled] = [number + 1, 0];
+      piece = room();
+    }
+  }
+  if (piece.length > 0 || !found) throw new Error(notAsSaid(address));
+  return found;
 }
 
 async function keepAll(address, of, bytes) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { start } from "./harness/app_page.mjs";
+import { ROOT, start } from "./harness/app_page.mjs";
 import { serve } from "./harness/server.mjs";
 
 const FLOW = fileURLToPath(new URL("../fixtures/diffusion/flow", import.meta.url));
@@ -169,6 +169,19 @@ test("who fetches a model asks the browser to keep it, and what there is no room
   await m.address("checkpoints/flow");
   assert.match(await m.press("Download"), /flow fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
   assert.equal(await m.page.page.evaluate(() => window.asked), 1);
+  await m.page.close();
+});
+
+test("a server without ranges sends each file once, which is kept in pieces as it comes", async () => {
+  const simple = await serve(`${ROOT}dist/models/scenes`, { hub: true, ranges: false, lengths: true, subPath: "/scenes/" });
+  const m = await models();
+  await m.address(simple.url);
+  assert.match(await m.press("Download"), /scenes fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
+  // Its size and its header, and then all of it, once each: of three pieces.
+  const weights = simple.requests.filter((path) => path.endsWith("unet/diffusion_pytorch_model.safetensors"));
+  assert.equal(weights.length, 2, "HEAD and GET");
+  await simple.close();
+  assert.equal((await paint(m.page, "scenes")).picture.width, 256);
   await m.page.close();
 });
 

@@ -27,9 +27,11 @@ const damage = () => new Transform({
 
 /** `damaged` may be set to a RegExp of paths that arrive with turned bits, `gate` to a promise that ranges wait for.
  * `beside` are more folders by their path below the sub-path. A `hub` lets other hosts' pages read, and compresses texts.
+ * Without `ranges` it sends whole files, and does not say either how long they are, as servers that compress do not; with
+ * `lengths` it does, as simple ones do.
  * `maxAge` lets a browser keep what it fetched for so many seconds, as hosts do.
  * @returns {Promise<{ url: string, requests: string[], damaged?: RegExp, gate?: Promise<void>, close(): Promise<void> }>} */
-export async function serve(folder, { subPath = "/some/where/", ranges = true, beside = {}, hub = false, maxAge } = {}) {
+export async function serve(folder, { subPath = "/some/where/", ranges = true, lengths = ranges, beside = {}, hub = false, maxAge } = {}) {
   const root = resolve(folder);
   const requests = [];
   const through = (path) => (served.damaged?.test(path) ? damage() : new PassThrough());
@@ -63,8 +65,7 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, b
       createReadStream(file, { start, end }).pipe(through(path)).pipe(response);
       return;
     }
-    // Without ranges it does not say either how long a file is, as servers that compress do not.
-    response.writeHead(200, ranges ? { ...headers, "content-length": found.size } : headers);
+    response.writeHead(200, lengths ? { ...headers, "content-length": found.size } : headers);
     if (request.method === "HEAD") response.end();
     else createReadStream(file).pipe(through(path)).pipe(response);
   });
