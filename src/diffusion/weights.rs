@@ -212,7 +212,7 @@ impl Loader<'_> {
         Ok(packed)
     }
 
-    /// The same as halves, two in a word: those of the file, a third of the time that their floats take. None where it has
+    /// The same as halves, two in a word: those of the file as they are, without the way through floats. None where it has
     /// others, or a bias that no half can be.
     async fn halves(
         &self,
