@@ -154,7 +154,9 @@ pub async fn picture(
     let address = address.ok_or_else(|| Error::new("This model is not here any more. Choose another one."))?;
     let model = checkpoints::at(&address, settings.precision).load(ctx).await?;
     let prompt = if own && prompt.trim().is_empty() { surprise(ctx) } else { prompt };
-    let strange = if own { model.pipeline.strangers(&prompt) } else { Vec::new() };
+    let mut strange = if own { model.pipeline.strangers(&prompt) } else { Vec::new() };
+    // The weights in brackets are no words.
+    strange.retain(|word| !settings.emphasis || word.chars().any(|c| !c.is_ascii_digit()));
     if !strange.is_empty() {
         let shown: Vec<String> = strange.iter().take(8).map(|word| word.chars().take(24).collect()).collect();
         ctx.info(format!("The network has never seen these words: {}.", shown.join(", ")));

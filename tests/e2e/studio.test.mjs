@@ -85,11 +85,13 @@ test("the network is what the Studio paints with, as its settings say, and shows
   await region.getByLabel("Guidance", { exact: true }).fill("1");
   await region.getByLabel("Negative prompt", { exact: true }).fill("snow");
   await region.getByLabel("Weighted and long prompts", { exact: true }).check();
+  await region.getByLabel("Prompt", { exact: true }).fill("a (red:1.2) sphere on grass by day, floccinaucinihil");
   await region.getByLabel("Seed", { exact: true }).fill("5");
   await region.getByLabel("Number of images").fill("2");
   await page.pressIn(region, "Generate");
   await page.ended("studio", "done", 2, 120_000);
   assert.equal(await figure("Images").getByRole("button", { name: /^Open Picture/ }).count(), 2);
+  await page.page.getByRole("status").getByText("has never seen these words: floccinaucinihil.").first().waitFor();
   const facts = await figure("Result").textContent();
   const chosen = ["Negative promptsnow", "Promptsweighted, in chunks"];
   for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1", ...chosen]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
