@@ -36,16 +36,17 @@ async fn pipeline(fixture: &str, engine: &dyn Engine) -> (Rc<dyn Files>, Pipelin
 }
 
 /// Channels-first numbers of 0..1 as a picture.
-fn picture(values: &[f32], side: usize) -> Picture {
-    let channels = values.len() / (side * side);
+fn picture(values: &[f32], [width, height]: [usize; 2]) -> Picture {
+    let pixels = width * height;
+    let channels = values.len() / pixels;
     let byte =
-        |channel: usize, pixel: usize| (values[channel.min(channels - 1) * side * side + pixel] * 255.0).round() as u8;
-    let rgba = (0..side * side).flat_map(|n| [byte(0, n), byte(1, n), byte(2, n), 255]).collect();
-    Picture::from_rgba(side as u32, side as u32, rgba).unwrap()
+        |channel: usize, pixel: usize| (values[channel.min(channels - 1) * pixels + pixel] * 255.0).round() as u8;
+    let rgba = (0..pixels).flat_map(|n| [byte(0, n), byte(1, n), byte(2, n), 255]).collect();
+    Picture::from_rgba(width as u32, height as u32, rgba).unwrap()
 }
 
 async fn as_diffusers(engine: &dyn Engine) {
-    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 10), ("lcm", 6)] {
+    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 10), ("lcm", 6), ("fill", 5)] {
         pictures_of(fixture, count, engine).await;
     }
 }
@@ -60,12 +61,16 @@ async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
     for wanted in wanted {
         let text = |key: &str| wanted.get(key).and_then(Json::text).unwrap().to_owned();
         let number = |key: &str| wanted.get(key).and_then(Json::number).unwrap();
-        let side = number("side") as usize;
+        let size = |key: &str| {
+            let sides: Vec<f64> = wanted.get(key)?.list()?.iter().filter_map(Json::number).collect();
+            Some([sides[0] as usize, sides[1] as usize])
+        };
+        let made = size("size").unwrap_or_else(|| [number("side") as usize; 2]);
         let mut request = Request {
             prompt: text("prompt"),
             negative: text("negative"),
-            width: side as u32,
-            height: side as u32,
+            width: made[0] as u32,
+            height: made[1] as u32,
             seed: number("seed") as u64,
             steps: number("steps") as usize,
             guidance: number("guidance") as f32,
@@ -75,22 +80,48 @@ async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
         };
         if wanted.get("image").is_some() {
             let mask = match wanted.get("mask").and_then(Json::text) {
-                Some(name) => Some(picture(&tensors.read(&*files, name).await.unwrap(), side)),
+                Some(name) => {
+                    Some(picture(&tensors.read(&*files, name).await.unwrap(), size("mask_size").unwrap_or(made)))
+                }
                 None => None,
             };
-            let start = picture(&tensors.read(&*files, &text("image")).await.unwrap(), side);
+            let start = tensors.read(&*files, &text("image")).await.unwrap();
+            let start = picture(&start, size("image_size").unwrap_or(made));
             request.start = Some(Start { picture: start, strength: number("strength") as f32, mask });
         }
-        let made = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap();
+        let all = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap();
         let expected = tensors.read(&*files, &text("out")).await.unwrap();
-        assert_eq!(expected.len(), request.pictures * 3 * side * side);
-        for (number, (made, expected)) in made.iter().zip(expected.chunks(3 * side * side)).enumerate() {
-            let expected = picture(expected, side);
-            let apart = made.rgba().iter().zip(expected.rgba()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        let count = 3 * made[0] * made[1];
+        assert_eq!(expected.len(), request.pictures * count);
+        for (number, (one, expected)) in all.iter().zip(expected.chunks(count)).enumerate() {
+            let expected = picture(expected, made);
+            let apart = one.rgba().iter().zip(expected.rgba()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
             let strength = wanted.get("strength");
             assert!(apart <= 1, "{fixture}: {} {number} of strength {strength:?}: {apart} apart", text("kind"));
         }
     }
+}
+
+#[test]
+fn a_picture_is_brought_to_its_size_as_diffusers_imaging_library_does() {
+    pollster::block_on(async {
+        let files = fixtures::files("fill", |_, _| None);
+        let size = files.size("golden.json").await.unwrap().unwrap();
+        let golden = Json::parse(&files.read("golden.json", 0..size).await.unwrap()).unwrap();
+        let tensors = Tensors::open(&files, "", "golden").await.unwrap();
+        let cases = golden.get("notes").and_then(|notes| notes.get("resampled")).and_then(Json::list).unwrap();
+        assert_eq!(cases.len(), 7);
+        for case in cases {
+            let [from, to] = ["from", "to"].map(|key| {
+                let sides = case.get(key).and_then(Json::list).unwrap();
+                [0, 1].map(|n| sides[n].number().unwrap() as usize)
+            });
+            let [before, after] = ["in", "out"].map(|key| case.get(key).and_then(Json::text).unwrap());
+            let before = picture(&tensors.read(&files, before).await.unwrap(), from);
+            let after = picture(&tensors.read(&files, after).await.unwrap(), to);
+            assert_eq!(gradus_cpu::resample::lanczos(before.rgba(), from, to), after.rgba(), "{from:?} to {to:?}");
+        }
+    });
 }
 
 #[test]
@@ -198,7 +229,7 @@ fn what_cannot_be_made_is_refused_in_words() {
         check(Request { pictures: 0, ..usual.clone() }, "1 to 16 pictures");
         check(Request { guidance: f32::NAN, ..usual.clone() }, "no number");
         check(Request { prompt: "x".repeat(2001), ..usual.clone() }, "2000 characters");
-        let start = Start { picture: picture(&[0.5; 3], 1), strength: 1.5, mask: None };
+        let start = Start { picture: picture(&[0.5; 3], [1, 1]), strength: 1.5, mask: None };
         check(Request { start: Some(start.clone()), ..usual.clone() }, "0 to 1");
         check(Request { start: Some(Start { strength: 0.0, ..start }), ..usual }, "no step would be taken");
 

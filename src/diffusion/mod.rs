@@ -10,6 +10,7 @@
 pub mod autoencoder;
 pub mod autoencoder_kl;
 pub mod autoencoder_tiny;
+mod beginning;
 mod blocks;
 mod checkpoint;
 pub mod clip;

@@ -112,9 +112,12 @@ impl Parts {
                  six of addition_time_embed_dim.",
             ));
         }
-        if unet.in_channels != autoencoder.latent_channels() || unet.out_channels != unet.in_channels {
+        let latent = autoencoder.latent_channels();
+        // A network that paints into a picture reads a mask and the latent of what is kept as well.
+        if unet.out_channels != latent || ![latent, 2 * latent + 1].contains(&unet.in_channels) {
             return Err(Error::new(
-                "The UNet's in_channels and out_channels are not the autoencoder's latent_channels.",
+                "The UNet's in_channels and out_channels are not the autoencoder's latent_channels (in_channels may also \
+                 be twice as many and one, for a mask and a picture).",
             ));
         }
         let (mut zeros, mut consistency) = (unet.addition.is_some(), false);

@@ -7,19 +7,17 @@ use std::time::Duration;
 use super::checkpoint::Checkpoint;
 use super::lora::Merge;
 use super::noise::Generator;
-use super::picturing::{Frame, Latent, STAGES, is_no_number, no_number};
+use super::picturing::{Frame, Latent, is_no_number};
 use super::plan::Plan;
 use super::preview;
-use super::request::{MOST_SIDE, Request, Start};
-use super::safetensors::Tensors;
+use super::request::{MOST_SIDE, Request};
 use super::sampling::{Sampling, Shape};
-use super::scaled;
 use super::schedule::{Kind, Sampler, Schedule};
 use super::small;
 use super::stage::Stage;
 use super::text::Encoder;
-use super::weights::{Meter, Precision, Weight, load};
-use crate::kernels::{Control, Engine, Recording, nn};
+use super::weights::{Meter, Precision, Weight};
+use crate::kernels::{Control, Engine, nn};
 use crate::ports::{Files, Observer};
 use crate::value::{Error, ErrorKind, NoteLevel, Picture, Progress, decimal};
 
@@ -49,7 +47,7 @@ use crate::value::{Error, ErrorKind, NoteLevel, Picture, Progress, decimal};
 pub struct Pipeline {
     pub(super) files: Rc<dyn Files>,
     pub(super) of: Checkpoint,
-    precision: Precision,
+    pub(super) precision: Precision,
     /// Whether a stage's weights go when the next one's come.
     pub(super) by_stage: Cell<bool>,
     /// What the last picture was made with, for the next of the same size.
@@ -57,7 +55,7 @@ pub struct Pipeline {
 }
 
 /// Hears nothing: what is loaded in the midst of a picture needs no bar.
-struct Silent;
+pub(super) struct Silent;
 
 impl Observer for Silent {
     fn progress(&self, _: Progress) {}
@@ -260,11 +258,8 @@ impl Pipeline {
         let said = self.read_prompts(&mut ready, shape, request, &marked, run).await?;
         let text_took = control.now().since(began);
 
+        let from = self.read_pictures(request, run).await?;
         let mut generator = Generator::new(request.seed);
-        let latent = match &request.start {
-            None => None,
-            Some(start) => Some(self.encode(start, request, &mut generator, run).await?),
-        };
         let mut sampling = self.sampling(&mut ready, shape, run).await?;
         let frame = Frame::new(shape, scale as usize, engine)?;
         self.say(&said, request, &sampling, &frame, run).await?;
@@ -273,7 +268,7 @@ impl Pipeline {
         let decoder = if quick { Some(self.decoder(&mut ready, shape, run).await?) } else { None };
         observer.progress(Progress::step(0, total));
         let began = control.now();
-        self.begin(&mut sampling, shape, request, &schedule, latent.as_deref(), &mut generator, run).await?;
+        self.begin(&mut sampling, shape, request, &schedule, &from, &mut generator, run).await?;
         self.walk(&mut sampling, shape, request, &schedule, &mut generator, (&frame, decoder.as_ref()), run).await?;
         let steps_took = control.now().since(began);
 
@@ -309,40 +304,6 @@ impl Pipeline {
         Ok(pictures.into_iter().map(|picture| picture.with_fact("Time", took.clone())).collect())
     }
 
-    /// The first latents: noise, or a picture with noise over it.
-    #[allow(clippy::too_many_arguments, reason = "one part of a long way, named apart")]
-    async fn begin(
-        &self,
-        sampling: &mut Sampling,
-        shape: Shape,
-        request: &Request,
-        schedule: &Schedule,
-        latent: Option<&[f32]>,
-        generator: &mut Generator,
-        Run { engine, control, .. }: Run<'_>,
-    ) -> Result<(), Error> {
-        let noise = generator.normal(self.count(shape));
-        if request.start.as_ref().is_some_and(|start| start.mask.is_some()) && !self.of.autoencoder.quick() {
-            // diffusers also draws a latent of what is kept of the picture, which networks of this kind do not read.
-            let _ = generator.normal(self.count(shape) / request.pictures);
-        }
-        let mut first = sampling.first_latents(&noise, schedule);
-        if let (Some(start), Some(latent), Some(step)) = (&request.start, latent, schedule.steps.first()) {
-            // A mask at full strength begins from noise alone: what is kept is put back behind each step.
-            if start.mask.is_none() || start.strength < 1.0 {
-                let [of_picture, of_noise] = step.start.map(|factor| factor as f32);
-                let mix = |(x, noise): (&f32, &f32)| of_picture * x + of_noise * noise;
-                first = latent.iter().zip(&noise).map(mix).collect();
-            }
-        }
-        sampling.begin(&first, engine, control).await?;
-        if let (Some(latent), Some(mask)) = (latent, request.start.as_ref().and_then(|start| start.mask.as_ref())) {
-            let mask = scaled::mask(mask, shape.size).repeat(shape.pictures * self.of.unet.in_channels);
-            sampling.keep([latent, &noise, &mask], engine, control).await?;
-        }
-        Ok(())
-    }
-
     /// All steps, with previews.
     #[allow(clippy::too_many_arguments, reason = "one part of a long way, named apart")]
     async fn walk(
@@ -356,7 +317,7 @@ impl Pipeline {
         Run { engine, control, observer }: Run<'_>,
     ) -> Result<(), Error> {
         let total = schedule.steps.len() as u64;
-        let rough = preview::weights(self.of.unet.in_channels, self.of.autoencoder.scaling);
+        let rough = preview::weights(self.of.unet.out_channels, self.of.autoencoder.scaling);
         for (number, step) in schedule.steps.iter().enumerate() {
             let noise = step.noise.then(|| generator.normal(self.count(shape)));
             sampling.step(step, noise.as_deref(), engine, control).await?;
@@ -387,8 +348,8 @@ impl Pipeline {
     }
 
     /// Numbers of all latents.
-    fn count(&self, shape: Shape) -> usize {
-        shape.pictures * self.of.unet.in_channels * shape.size[0] * shape.size[1]
+    pub(super) fn count(&self, shape: Shape) -> usize {
+        shape.pictures * self.of.unet.out_channels * shape.size[0] * shape.size[1]
     }
 
     /// The network for this shape: the last picture's where it fits.
@@ -422,45 +383,6 @@ impl Pipeline {
     pub(super) async fn weights(&self, stage: &Stage, run: Run<'_>) -> Result<Rc<[Weight]>, Error> {
         let mut meter = Meter::new(&Silent, 1, 0);
         stage.weights(self.precision, &*self.files, run.engine, run.control, &mut meter).await
-    }
-
-    /// The latent of a picture, repeated for each picture that is made, multiplied as the network wants it.
-    async fn encode(
-        &self,
-        start: &Start,
-        request: &Request,
-        generator: &mut Generator,
-        Run { engine, control, observer }: Run<'_>,
-    ) -> Result<Vec<f32>, Error> {
-        let size = [request.height as usize, request.width as usize];
-        let graph = self.of.autoencoder.encoder(1, size)?;
-        let tensors = Tensors::open(&*self.files, "vae", "diffusion_pytorch_model").await?;
-        let mut meter = Meter::new(&Silent, 1, 0);
-        let weights = load(&graph.weights, &tensors, self.precision, &*self.files, engine, control, &mut meter).await?;
-        let plan = Plan::new(&graph, engine, &weights, false)?;
-        plan.prepare(&[], engine, control, observer).await?;
-        observer.progress(Progress::doing("Reading the picture"));
-        let [scale, shift] = self.of.autoencoder.range();
-        let pixels: Vec<f32> = scaled::picture(&start.picture, size).into_iter().map(|x| (x - shift) / scale).collect();
-        let mut recording = Recording::new();
-        plan.write(&mut recording, 0, &pixels)?;
-        engine.run(&recording, control).await?;
-        plan.run(engine, control).await?;
-        let coded = plan.read(engine, 0).await?;
-        if !coded.iter().all(|x| x.is_finite()) {
-            return Err(no_number(STAGES[3]));
-        }
-        let scaling = self.of.autoencoder.scaling as f32;
-        if self.of.autoencoder.quick() {
-            return Ok(coded.iter().map(|x| x * scaling).collect::<Vec<_>>().repeat(request.pictures));
-        }
-        // Means, then log variances: a latent is drawn once.
-        let (means, variances) = coded.split_at(coded.len() / 2);
-        let noise = generator.normal(means.len());
-        let draw = |((mean, variance), noise): ((&f32, &f32), &f32)| {
-            (mean + (0.5 * variance.clamp(-30.0, 20.0)).exp() * noise) * scaling
-        };
-        Ok(means.iter().zip(variances).zip(&noise).map(draw).collect::<Vec<_>>().repeat(request.pictures))
     }
 }
 

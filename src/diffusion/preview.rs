@@ -60,12 +60,8 @@ fn refuse(error: PictureError) -> Error {
 
 /// A picture at this height and width.
 pub(super) fn enlarged(small: &Picture, [height, width]: [u32; 2]) -> Result<Picture, Error> {
-    let large = scaled::picture(small, [height, width].map(|side| side as usize));
-    let (red, rest) = large.split_at(large.len() / 3);
-    let (green, blue) = rest.split_at(red.len());
-    let byte = |x: f32| (x * 255.0 + 0.5) as u8;
-    let rgba = red.iter().zip(green).zip(blue).flat_map(|((&r, &g), &b)| [byte(r), byte(g), byte(b), 255]);
-    Picture::from_rgba(width, height, rgba.collect()).map_err(refuse)
+    let bytes = scaled::bytes(small, [height, width].map(|side| side as usize));
+    Picture::from_rgba(width, height, bytes).map_err(refuse)
 }
 
 #[cfg(test)]

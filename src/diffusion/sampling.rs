@@ -63,10 +63,8 @@ impl Sampling {
         let node = plan.input(0).map(|(node, _)| *node).ok_or_else(missing)?;
         let node = Node { pictures: shape.pictures, ..node };
         let prediction = plan.output(0).map(|(_, buffer)| buffer.clone()).ok_or_else(missing)?;
-        if unet.in_channels != unet.out_channels {
-            return Err(Error::new(
-                "This network's latent and prediction have different channels, which is not supported.",
-            ));
+        if node.channels != unet.out_channels {
+            return Err(Error::new("This network predicts more channels than it reads, which is not supported."));
         }
         let latent = || engine.buffer("latent", node.rows() * node.lanes());
         let kept = (0..KEPT).map(|_| latent()).collect::<Result<_, _>>()?;
@@ -159,6 +157,18 @@ impl Sampling {
             let one = guidance_embedding(self.shape.guidance - 1.0, self.unet.guidance_channels);
             self.plan.write(&mut recording, 3, &one.repeat(self.shape.pictures))?;
         }
+        Ok(engine.run(&recording, control).await?)
+    }
+
+    /// Gives what the network reads beside the latent, from here on: one picture's channels first, the same for all.
+    ///
+    /// # Errors
+    /// When the network reads nothing of this size, and what the engine refuses.
+    pub async fn give(&self, values: &[f32], engine: &dyn Engine, control: &dyn Control) -> Result<(), Error> {
+        let others = [self.unet.guidance_channels > 0, self.unet.addition.is_some()];
+        let number = 3 + others.into_iter().filter(|there| *there).count();
+        let mut recording = Recording::new();
+        self.plan.write(&mut recording, number, &values.repeat(self.batch()))?;
         Ok(engine.run(&recording, control).await?)
     }
 

@@ -201,6 +201,12 @@ impl Unet {
         })
     }
 
+    /// Channels that the network reads beside the latent and does not predict; those that paint into a picture have them.
+    #[must_use]
+    pub fn given(&self) -> usize {
+        self.in_channels.saturating_sub(self.out_channels)
+    }
+
     /// Whether the time's embedding differs from picture to picture.
     fn time_rows(&self, pictures: usize) -> usize {
         if self.guidance_channels > 0 || self.addition.is_some() { pictures } else { 1 }
@@ -222,22 +228,24 @@ impl Unet {
     /// The network for so many pictures, a latent's size, and so many tokens of text.
     ///
     /// Inputs: latent (pictures × channels × height × width), sinusoids of the time, context (pictures × tokens ×
-    /// channels); then the guidance embedding (pictures × channels) where the model takes one, and for SDXL the
-    /// addition (pictures × channels). Output: the prediction.
+    /// channels); then the guidance embedding (pictures × channels) where the model takes one, for SDXL the addition
+    /// (pictures × channels), and last what is [`given`](Self::given) beside the latent. Output: the prediction.
     ///
     /// # Errors
     /// When it cannot be of this size.
     pub fn graph(&self, pictures: usize, size: [usize; 2], tokens: usize) -> Result<Graph, Error> {
         let mut g = Graph::default();
         let first = self.levels[0].channels;
-        let sample = g.input(pictures, size, self.in_channels);
+        let sample = g.input(pictures, size, self.in_channels - self.given());
         let sinusoids = g.input(self.time_rows(pictures), [1, 1], first);
         let context = g.input_text(pictures, tokens, self.context_channels);
         let time = self.time(&mut g, sinusoids, pictures);
         let padding = self.kernels[0] / 2;
         let conv_in =
             Conv { kernel: self.kernels[0], padding, padding_after: padding, ..Conv::linear("conv_in", first) };
-        let mut h = g.conv(sample, &conv_in);
+        let given = self.given();
+        let given = (given > 0).then(|| g.input(pictures, size, given));
+        let mut h = g.conv_of(sample, given, &conv_in);
         g.name("conv_in", h);
         let mut skips = vec![h];
         let last = self.levels.len() - 1;

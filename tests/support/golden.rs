@@ -333,8 +333,14 @@ impl<'a> Golden<'a> {
         let (sample, context) = (self.shape(case, "sample")?, self.shape(case, "context")?);
         let graph = unet.graph(sample[0], [sample[2], sample[3]], context[1])?;
         let t = self.number(case, "t")? as f32;
-        let mut inputs =
-            vec![self.field(case, "sample").await?, unet.time_input(t, sample[0]), self.field(case, "context").await?];
+        // What the network reads beside the latent is an input by itself.
+        let (mut latents, mut given) = (Vec::new(), Vec::new());
+        for picture in self.field(case, "sample").await?.chunks(sample[1] * sample[2] * sample[3]) {
+            let (latent, rest) = picture.split_at((sample[1] - unet.given()) * sample[2] * sample[3]);
+            latents.extend_from_slice(latent);
+            given.extend_from_slice(rest);
+        }
+        let mut inputs = vec![latents, unet.time_input(t, sample[0]), self.field(case, "context").await?];
         if case.get("timestep_cond").is_some() {
             inputs.push(self.field(case, "timestep_cond").await?);
         }
@@ -346,6 +352,9 @@ impl<'a> Golden<'a> {
                 added.extend(sizes.iter().flat_map(|&size| unet.sinusoids(size, numbers)));
             }
             inputs.push(added);
+        }
+        if unet.given() > 0 {
+            inputs.push(given);
         }
         let seen = case.get("intermediates").and_then(Json::map).unwrap_or_default();
         let paths: Vec<&str> = seen.iter().map(|(path, _)| path.as_str()).collect();

@@ -7,6 +7,7 @@
 pub mod flame;
 pub mod nn;
 pub mod reaction;
+pub mod resample;
 pub mod scene;
 mod vector;
 

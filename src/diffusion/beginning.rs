@@ -1,0 +1,162 @@
+//! What a picture begins from: noise alone, or a picture with noise over it; and what of that picture stays.
+
+use super::noise::Generator;
+use super::picturing::{STAGES, no_number};
+use super::pipeline::{Pipeline, Run, Silent};
+use super::plan::Plan;
+use super::request::{Request, Start};
+use super::safetensors::Tensors;
+use super::sampling::{Sampling, Shape};
+use super::scaled;
+use super::schedule::Schedule;
+use super::weights::{Meter, load};
+use crate::kernels::Recording;
+use crate::value::{Error, Progress};
+
+/// A picture as the encoder gives it: of each number of its latent the mean, and behind them all log variances, where the
+/// encoder has such.
+struct Coded(Vec<f32>);
+
+/// The pictures that a request names, read.
+pub(super) struct Beginning {
+    /// What to begin from.
+    start: Option<Coded>,
+    /// What stays, for a network that reads it.
+    kept: Option<Coded>,
+    /// For each of a latent's places whether it may change.
+    mask: Option<Vec<f32>>,
+}
+
+impl Start {
+    /// Whether nothing but noise is begun from: diffusers' masks at full strength.
+    fn forgets(&self) -> bool {
+        self.mask.is_some() && self.strength >= 1.0
+    }
+}
+
+impl Pipeline {
+    /// Whether the network reads what stays of a picture; else that is put back behind each step.
+    fn reads_kept(&self) -> bool {
+        self.of.unet.given() > 0
+    }
+
+    /// Reads the pictures of a request. A network that paints into a picture and is given none paints all of it.
+    pub(super) async fn read_pictures(&self, request: &Request, run: Run<'_>) -> Result<Beginning, Error> {
+        let size = [request.height, request.width].map(|side| side as usize);
+        let start = request.start.as_ref();
+        let picture = start.map(|start| scaled::picture(&start.picture, size));
+        let mask = start.and_then(|start| start.mask.as_ref()).map(|mask| scaled::mask(mask, size));
+        let kept = self.reads_kept().then(|| kept(picture.as_deref(), mask.as_deref(), size));
+        let picture = picture.filter(|_| !(self.reads_kept() && start.is_some_and(|start| start.strength >= 1.0)));
+        let named = [picture.is_some(), kept.is_some()];
+        let mut coded = self.encode([picture, kept].into_iter().flatten(), size, run).await?.into_iter();
+        let [start, kept] = named.map(|named| if named { coded.next() } else { None });
+        let scale = self.scale() as usize;
+        Ok(Beginning { start, kept, mask: mask.map(|mask| thinned(&mask, size[1], scale)) })
+    }
+
+    /// Pictures of 0..1, channels first, through the encoder.
+    async fn encode(
+        &self,
+        pictures: impl Iterator<Item = Vec<f32>>,
+        size: [usize; 2],
+        Run { engine, control, observer }: Run<'_>,
+    ) -> Result<Vec<Coded>, Error> {
+        let mut all = Vec::new();
+        let mut pictures = pictures.peekable();
+        if pictures.peek().is_none() {
+            return Ok(all);
+        }
+        let graph = self.of.autoencoder.encoder(1, size)?;
+        let tensors = Tensors::open(&*self.files, "vae", "diffusion_pytorch_model").await?;
+        let mut meter = Meter::new(&Silent, 1, 0);
+        let weights = load(&graph.weights, &tensors, self.precision, &*self.files, engine, control, &mut meter).await?;
+        let plan = Plan::new(&graph, engine, &weights, false)?;
+        plan.prepare(&[], engine, control, observer).await?;
+        observer.progress(Progress::doing("Reading the picture"));
+        let [scale, shift] = self.of.autoencoder.range();
+        for picture in pictures {
+            let pixels: Vec<f32> = picture.into_iter().map(|x| (x - shift) / scale).collect();
+            let mut recording = Recording::new();
+            plan.write(&mut recording, 0, &pixels)?;
+            engine.run(&recording, control).await?;
+            plan.run(engine, control).await?;
+            let coded = plan.read(engine, 0).await?;
+            if !coded.iter().all(|x| x.is_finite()) {
+                return Err(no_number(STAGES[3]));
+            }
+            all.push(Coded(coded));
+        }
+        Ok(all)
+    }
+
+    /// The latent of a picture, drawn.
+    fn latent(&self, coded: &Coded, generator: &mut Generator) -> Vec<f32> {
+        let scaling = self.of.autoencoder.scaling as f32;
+        if self.of.autoencoder.quick() {
+            return coded.0.iter().map(|x| x * scaling).collect();
+        }
+        let (means, variances) = coded.0.split_at(coded.0.len() / 2);
+        let noise = generator.normal(means.len());
+        let draw = |((mean, variance), noise): ((&f32, &f32), &f32)| {
+            (mean + (0.5 * variance.clamp(-30.0, 20.0)).exp() * noise) * scaling
+        };
+        means.iter().zip(variances).zip(&noise).map(draw).collect()
+    }
+
+    /// The first latents. In diffusers' order of drawing: the picture, the noise, what is kept of the picture.
+    #[allow(clippy::too_many_arguments, reason = "one part of a long way, named apart")]
+    pub(super) async fn begin(
+        &self,
+        sampling: &mut Sampling,
+        shape: Shape,
+        request: &Request,
+        schedule: &Schedule,
+        from: &Beginning,
+        generator: &mut Generator,
+        Run { engine, control, .. }: Run<'_>,
+    ) -> Result<(), Error> {
+        let pictures = request.pictures;
+        let latent = from.start.as_ref().map(|coded| self.latent(coded, generator).repeat(pictures));
+        let noise = generator.normal(self.count(shape));
+        let kept = from.kept.as_ref().map(|coded| self.latent(coded, generator));
+        if kept.is_none() && from.mask.is_some() && !self.of.autoencoder.quick() {
+            // diffusers draws what is kept also for networks that do not read it.
+            let _ = generator.normal(self.count(shape) / pictures);
+        }
+        let mut first = sampling.first_latents(&noise, schedule);
+        if let (Some(start), Some(latent), Some(step)) = (&request.start, &latent, schedule.steps.first())
+            && !start.forgets()
+        {
+            let [of_picture, of_noise] = step.start.map(|factor| factor as f32);
+            let mix = |(x, noise): (&f32, &f32)| of_picture * x + of_noise * noise;
+            first = latent.iter().zip(&noise).map(mix).collect();
+        }
+        sampling.begin(&first, engine, control).await?;
+        match (kept, &from.mask, latent) {
+            (Some(kept), mask, _) => {
+                let mut given = mask.clone().unwrap_or_else(|| vec![1.0; shape.size[0] * shape.size[1]]);
+                given.extend(kept);
+                sampling.give(&given, engine, control).await
+            }
+            (None, Some(mask), Some(latent)) => {
+                let mask = mask.repeat(noise.len() / mask.len());
+                sampling.keep([&latent, &noise, &mask], engine, control).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A picture without what may change: the middle between black and white stands there.
+fn kept(picture: Option<&[f32]>, mask: Option<&[bool]>, [height, width]: [usize; 2]) -> Vec<f32> {
+    let nothing = vec![0.5; 3 * height * width];
+    let (Some(picture), Some(mask)) = (picture, mask) else { return nothing };
+    picture.iter().zip(mask.iter().cycle()).map(|(&x, &changes)| if changes { 0.5 } else { x }).collect()
+}
+
+/// A mask at the latent's size: of each of its places the first pixel counts.
+fn thinned(mask: &[bool], width: usize, scale: usize) -> Vec<f32> {
+    let rows = mask.chunks_exact(width).step_by(scale);
+    rows.flat_map(|row| row.iter().step_by(scale)).map(|&changes| f32::from(u8::from(changes))).collect()
+}
