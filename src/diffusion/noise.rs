@@ -3,6 +3,8 @@
 //! MT19937 (Matsumoto and Nishimura, 1998); normal numbers by Box and Muller's method in PyTorch's two ways: sixteen
 //! at a time from 24-bit uniform numbers, and one by one from 53-bit ones where fewer than sixteen are drawn.
 
+use gradus_cpu::elementary::{cos, sin, sin_cos};
+
 const WORDS: usize = 624;
 
 /// A generator, as `torch.Generator().manual_seed(seed)`.
@@ -82,8 +84,9 @@ impl Generator {
         let (turn, size) = (unit(), unit());
         let radius = (-2.0 * (-size).ln_1p()).sqrt();
         let angle = std::f64::consts::TAU * turn;
-        self.spare = Some(radius * angle.sin());
-        radius * angle.cos()
+        let (sine, cosine) = sin_cos(angle);
+        self.spare = Some(radius * sine);
+        radius * cosine
     }
 }
 
@@ -92,7 +95,7 @@ fn sixteen(block: &mut [f32]) {
     for (one, other) in first.iter_mut().zip(second) {
         let radius = (-2.0 * (1.0 - *one).ln()).sqrt();
         let angle = std::f32::consts::TAU * *other;
-        *one = radius * angle.cos();
-        *other = radius * angle.sin();
+        *one = radius * cos(angle);
+        *other = radius * sin(angle);
     }
 }

@@ -1,5 +1,6 @@
 //! `UNet2DConditionModel`: the network that predicts noise, velocity or flow.
 
+use gradus_cpu::elementary::{cos, sin};
 use gradus_cpu::nn::math::Activation;
 
 use super::blocks::{Attention, at, attention_block, resnet};
@@ -358,7 +359,7 @@ pub fn sinusoids(t: f32, channels: usize, cosines_first: bool, shift: f64) -> Ve
         let exponent = -(10_000f32.ln()) * n as f32 / (half as f64 - shift) as f32;
         t * exponent.exp()
     };
-    let mut all: Vec<f32> = (0..half).map(|n| angle(n).sin()).chain((0..half).map(|n| angle(n).cos())).collect();
+    let mut all: Vec<f32> = (0..half).map(|n| sin(angle(n))).chain((0..half).map(|n| cos(angle(n)))).collect();
     if cosines_first {
         all.rotate_left(half);
     }
@@ -374,7 +375,7 @@ pub fn guidance_embedding(scale: f32, channels: usize) -> Vec<f32> {
         let exponent = -(10_000f32.ln()) / (half.max(2) - 1) as f32 * n as f32;
         scale * 1000.0 * exponent.exp()
     };
-    let mut all: Vec<f32> = (0..half).map(|n| angle(n).sin()).chain((0..half).map(|n| angle(n).cos())).collect();
+    let mut all: Vec<f32> = (0..half).map(|n| sin(angle(n))).chain((0..half).map(|n| cos(angle(n)))).collect();
     all.resize(channels, 0.0);
     all
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::elementary::{cos, power, sin};
 use crate::{hash, unit};
 
 /// The most transforms of a flame.
@@ -66,36 +67,36 @@ pub fn step(transform: &[f32], x: f32, y: f32, bits: u32) -> (f32, f32) {
         out.1 += weight * dy;
     };
     if t(9) != 0.0 {
-        add(t(9), px.sin(), py.sin());
+        add(t(9), sin(px), sin(py));
     }
     if t(10) != 0.0 {
         add(t(10), px * inverse, py * inverse);
     }
     if t(11) != 0.0 {
-        let (sine, cosine) = square.sin_cos();
+        let (sine, cosine) = (sin(square), cos(square));
         add(t(11), px * sine - py * cosine, px * cosine + py * sine);
     }
     if t(12) != 0.0 {
         add(t(12), (px - py) * (px + py) * per_radius, 2.0 * px * py * per_radius);
     }
     if t(13) != 0.0 {
-        add(t(13), radius * (angle + radius).sin(), radius * (angle - radius).cos());
+        add(t(13), radius * sin(angle + radius), radius * cos(angle - radius));
     }
     if t(14) != 0.0 {
-        add(t(14), radius * (angle * radius).sin(), -radius * (angle * radius).cos());
+        add(t(14), radius * sin(angle * radius), -radius * cos(angle * radius));
     }
     if t(15) != 0.0 {
         let share = angle * std::f32::consts::FRAC_1_PI;
-        let (sine, cosine) = (std::f32::consts::PI * radius).sin_cos();
+        let (sine, cosine) = (sin(std::f32::consts::PI * radius), cos(std::f32::consts::PI * radius));
         add(t(15), share * sine, share * cosine);
     }
     if t(16) != 0.0 {
-        add(t(16), per_radius * (angle.cos() + radius.sin()), per_radius * (angle.sin() - radius.cos()));
+        add(t(16), per_radius * (cos(angle) + sin(radius)), per_radius * (sin(angle) - cos(radius)));
     }
     if t(17) != 0.0 {
         let turned = angle * 0.5 + if bits & 1 == 0 { 0.0 } else { std::f32::consts::PI };
         let root = radius.sqrt();
-        add(t(17), root * turned.cos(), root * turned.sin());
+        add(t(17), root * cos(turned), root * sin(turned));
     }
     // A walker that leaves the world comes back in the middle.
     if out.0.abs() < 1e4 && out.1.abs() < 1e4 { out } else { (0.0, 0.0) }
@@ -226,7 +227,7 @@ fn colour_of(cell: [f32; 4], params: &Params) -> u32 {
     let hits = cell[0];
     let light = ((1.0 + hits * params.brightness).ln() * params.exposure).clamp(0.0, 1.0);
     // Gamma on the light and not on the colours keeps them vivid.
-    let alpha = light.powf(0.55);
+    let alpha = power(light, 0.55);
     let per_hit = 1.0 / (hits.max(1e-6) * 255.0);
     let white = (light - 0.82).max(0.0) * 1.6;
     let channel = |sum: f32, ground: f32| -> u32 {

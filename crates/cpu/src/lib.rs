@@ -4,6 +4,7 @@
 //! compiled for size. Nothing here knows of engines, buffers or browsers. Each module is the twin of the shaders of
 //! the same name, function by function, and is what runs where there is no GPU.
 
+pub mod elementary;
 pub mod flame;
 pub mod nn;
 pub mod reaction;

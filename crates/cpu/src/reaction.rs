@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::elementary::{cos, power};
+
 /// What a dispatch computes; the same words as the shader's uniform.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,10 +139,10 @@ fn colour(params: &Params, here: f32, slope_x: f32, slope_y: f32) -> u32 {
     // A lamp from the upper left.
     let light = (nx * -0.50 + ny * -0.56 + nz * 0.66).max(0.0);
     let half = (nx * -0.27 + ny * -0.31 + nz * 0.91).max(0.0);
-    let shine = half.powf(40.0) * 0.45 * level;
+    let shine = power(half, 40.0) * 0.45 * level;
     let channel = |index: usize| -> u32 {
         let turn = params.pace[index] * (level * 0.8 + params.phase) + params.start[index];
-        let base = params.middle[index] + params.swing[index] * (std::f32::consts::TAU * turn).cos();
+        let base = params.middle[index] + params.swing[index] * cos(std::f32::consts::TAU * turn);
         let lit = base.clamp(0.0, 1.0) * (0.28 + 1.05 * light) + shine;
         (lit.clamp(0.0, 1.0) * 255.0 + 0.5) as u32
     };

@@ -77,5 +77,5 @@ fn window(x: f64) -> f64 {
 
 fn sinc(x: f64) -> f64 {
     let angle = x * std::f64::consts::PI;
-    if angle == 0.0 { 1.0 } else { angle.sin() / angle }
+    if angle == 0.0 { 1.0 } else { crate::elementary::sin_cos(angle).0 / angle }
 }

@@ -1,5 +1,7 @@
 //! The training's noise levels, and how times are chosen among them.
 
+use gradus_cpu::elementary::sin_cos;
+
 use super::{Kind, Sampler, Spacing};
 use crate::diffusion::config::Config;
 use crate::value::Error;
@@ -22,7 +24,7 @@ impl Betas {
         let usual = if kind == Kind::Lcm { 1 } else { 0 };
         let shape = if config.get("beta_schedule").is_none() { usual } else { config.only("beta_schedule", &names)? };
         let bar = |t: f64| {
-            let c = ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos();
+            let c = sin_cos((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).1;
             c * c
         };
         let beta = |n: usize| match shape {

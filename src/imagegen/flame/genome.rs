@@ -2,6 +2,7 @@
 
 use std::f32::consts::{PI, TAU};
 
+use gradus_cpu::elementary::{cos, sin};
 use gradus_cpu::flame::{MOST_TRANSFORMS, TRANSFORM_FLOATS, WARM_UP, Walker};
 
 use crate::imagegen::palette::names_one;
@@ -67,7 +68,7 @@ fn transforms(asked: &[usize], random: &mut Random) -> (Vec<f32>, u32) {
         let mut transform = [0.0; TRANSFORM_FLOATS];
         let (turn, size) = (random.between(-PI, PI), random.between(0.45, 0.95));
         let skew = random.between(-0.35, 0.35);
-        let (sine, cosine) = turn.sin_cos();
+        let (sine, cosine) = (sin(turn), cos(turn));
         transform[..6].copy_from_slice(&[
             size * cosine,
             -size * sine + skew,
@@ -87,7 +88,7 @@ fn transforms(asked: &[usize], random: &mut Random) -> (Vec<f32>, u32) {
     }
     for copy in 1..=copies {
         let turn = TAU * copy as f32 / fold as f32;
-        let (sine, cosine) = turn.sin_cos();
+        let (sine, cosine) = (sin(turn), cos(turn));
         let mut transform = [0.0; TRANSFORM_FLOATS];
         transform[..6].copy_from_slice(&[cosine, -sine, 0.0, sine, cosine, 0.0]);
         transform[7] = random.unit();

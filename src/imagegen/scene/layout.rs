@@ -1,5 +1,6 @@
 //! From a description to objects with places, and a camera that sees them all.
 
+use gradus_cpu::elementary::{cos, sin};
 use gradus_cpu::scene::{OBJECT_FLOATS, Params};
 
 use super::parse::{Described, Description};
@@ -221,14 +222,14 @@ fn camera(objects: &[Placed], random: &mut Random, aspect: f32) -> ([f32; 3], [f
     let top = objects.iter().map(|object| object.centre[1] + object.size).fold(0.8, f32::max);
     let look_at = [0.0, top * 0.42, 0.0];
     let (turn, rise) = (random.between(-0.10, 0.10), random.between(0.26, 0.34));
-    let away = [turn.sin() * rise.cos(), rise.sin(), -turn.cos() * rise.cos()];
+    let away = [sin(turn) * cos(rise), sin(rise), -cos(turn) * cos(rise)];
     let mut far = 3.2f32;
     for object in objects {
         let offset = [object.centre[0], object.centre[1] - look_at[1], object.centre[2]];
         // Towards the eye counts fully, as nearer things look larger.
         let toward = offset[0] * away[0] + offset[1] * away[1] + offset[2] * away[2];
         let wide = (offset[0].abs() + object.reach() + 0.15) / (tangent * aspect.min(2.2));
-        let above = offset[1] * rise.cos() + offset[2] * rise.sin();
+        let above = offset[1] * cos(rise) + offset[2] * sin(rise);
         let high = (above.abs() + object.size * 1.15 + 0.15) / tangent;
         far = far.max(wide.max(high) * 1.04 + toward);
     }
@@ -243,7 +244,7 @@ impl Scene {
         for object in &self.objects {
             let bound = object.size * if object.shape == Shape::Cube { 1.40 } else { 1.36 };
             floats.extend(object.centre);
-            floats.extend([object.shape as u32 as f32, object.size, object.turn.cos(), object.turn.sin()]);
+            floats.extend([object.shape as u32 as f32, object.size, cos(object.turn), sin(object.turn)]);
             floats.push(object.material as u32 as f32);
             floats.extend(object.colour);
             floats.push(bound);

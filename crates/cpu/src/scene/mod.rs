@@ -8,6 +8,7 @@ mod surface;
 
 use std::ops::Range;
 
+use crate::elementary::power;
 use crate::vector::{V3, v};
 use light::{Light, sky};
 use shapes::{Object, Shapes};
@@ -175,7 +176,7 @@ pub fn resolve(span: Range<u32>, _: &Params, sums: &[f32], pixels: &mut [u32]) {
         let channel = |linear: f32| -> u32 {
             let x = (linear * weight).max(0.0) * 0.62;
             let film = (x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)).clamp(0.0, 1.0);
-            (film.powf(1.0 / 2.2) * 255.0 + 0.5) as u32
+            (power(film, 1.0 / 2.2) * 255.0 + 0.5) as u32
         };
         *pixel = channel(sum[0]) | channel(sum[1]) << 8 | channel(sum[2]) << 16 | 0xff00_0000;
     }

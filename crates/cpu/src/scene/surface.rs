@@ -3,6 +3,7 @@
 use super::Params;
 use super::light::{Light, fbm, lattice, noise};
 use super::shapes::{Object, Shapes};
+use crate::elementary::{cos, sin};
 use crate::vector::{V3, mix, v};
 
 pub(super) struct Ground {
@@ -29,10 +30,10 @@ pub(super) fn ground(params: &Params, point: V3, far: f32) -> Ground {
             let bend = fbm(x * 0.6, z * 0.6, seed) * 5.0;
             let phase = z * 9.0 + x * 2.0 + bend * 2.0;
             let grain = noise(x * 60.0, z * 60.0, seed ^ 3);
-            let albedo = v(0.62, 0.46, 0.27) * (1.0 + fine * (0.16 * (grain - 0.5) + 0.05 * phase.sin()));
+            let albedo = v(0.62, 0.46, 0.27) * (1.0 + fine * (0.16 * (grain - 0.5) + 0.05 * sin(phase)));
             Ground {
                 albedo,
-                normal: v(0.05 * fine * phase.cos(), 1.0, 0.16 * fine * phase.cos()).normalize(),
+                normal: v(0.05 * fine * cos(phase), 1.0, 0.16 * fine * cos(phase)).normalize(),
                 mirror: 0.0,
             }
         }
@@ -46,8 +47,8 @@ pub(super) fn ground(params: &Params, point: V3, far: f32) -> Ground {
             }
         }
         4 => {
-            let along = (x * 2.1 + z * 3.3).cos() * 0.045 + (x * 5.3 - z * 4.1 + 1.0).cos() * 0.03 * fine;
-            let across = (z * 4.7 - x * 1.3 + 2.0).cos() * 0.06 + (z * 9.1 + x * 6.7).cos() * 0.025 * fine;
+            let along = cos(x * 2.1 + z * 3.3) * 0.045 + cos(x * 5.3 - z * 4.1 + 1.0) * 0.03 * fine;
+            let across = cos(z * 4.7 - x * 1.3 + 2.0) * 0.06 + cos(z * 9.1 + x * 6.7) * 0.025 * fine;
             Ground {
                 albedo: v(0.012, 0.07, 0.10),
                 normal: v(along * fine, 1.0, across * fine).normalize(),
