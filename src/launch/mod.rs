@@ -1,5 +1,7 @@
 //! The composition root of both roles: the only place where ports, engines, worker, runtime and views meet.
 
+#[cfg(target_arch = "wasm32")]
+mod allocator;
 #[cfg(all(target_arch = "wasm32", feature = "pictures"))]
 mod engines;
 #[cfg(all(target_arch = "wasm32", not(feature = "pictures")))]
