@@ -162,3 +162,33 @@ impl Queue {
         self.line_up_again(kept.job, now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    use super::super::{Batch, Effect, LaneConfig, ListenerConfig, QueueConfig};
+    use super::*;
+
+    /// One lane with one slot, of a listener that is set up so.
+    fn queue(listener: ListenerConfig) -> Queue {
+        Queue::new(QueueConfig::new(vec![LaneConfig::new("lane", 1)], vec![listener]))
+    }
+
+    fn kept(job: u64) -> Kept {
+        Kept::new(JobId(job), ListenerId(0), SessionId(1), 0, None)
+    }
+
+    #[test]
+    fn what_waits_for_a_batch_after_a_reload_wakes_the_queue() {
+        let batch = NonZeroUsize::new(4).map(|most| Batch { most, wait: Duration::from_millis(50) });
+        let mut queue = queue(ListenerConfig { batch, ..ListenerConfig::new(LaneId(0)) });
+        queue.restore(Time::ZERO, vec![kept(1)], 2);
+        assert_eq!(queue.poll_effect(), None, "it waits for more");
+        let due = Time::from_millis(50);
+        assert_eq!(queue.next_time(), Some(due));
+        queue.handle_time(due);
+        assert_eq!(queue.poll_effect(), Some(Effect::Start { job: JobId(1), attempt: Attempt(1) }));
+    }
+}

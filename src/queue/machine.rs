@@ -141,19 +141,18 @@ impl Queue {
         let kept = Kept::new(job, listener, session, priority, after);
         self.records.insert(job, Record::new(now, &kept, config.lane));
         self.facts.push_back(Fact::Accepted { job, listener, session, priority, after });
-        if let Some(batch) = config.batch {
-            self.alarms.push(Reverse((now + batch.wait, None)));
-        }
         self.line_up(job);
         job
     }
 
     /// Puts a job into its lane's row.
     pub(super) fn line_up(&mut self, job: JobId) {
-        if let Some(record) = self.records.get(&job)
-            && let Some(lane) = self.lanes.get_mut(record.lane.0 as usize)
-        {
+        let Some(record) = self.records.get(&job) else { return };
+        if let Some(lane) = self.lanes.get_mut(record.lane.0 as usize) {
             lane.row.push(record.stand(), job);
+        }
+        if let Some(batch) = self.listeners.get(record.listener.0 as usize).and_then(|own| own.batch) {
+            self.alarms.push(Reverse((record.submitted + batch.wait, None)));
         }
     }
 
