@@ -306,7 +306,7 @@ impl Queue {
         let first = lane.row.first()?;
         let listener = self.records.get(&first)?.listener;
         let Some(batch) = self.listeners.get(listener.0 as usize)?.batch else {
-            lane.row.pop();
+            lane.row.start(self.records.get(&first)?.stand(), first);
             return self.start(index, &[first]);
         };
         let same = |job: &JobId| self.records.get(job).is_some_and(|record| record.listener == listener);
@@ -317,7 +317,7 @@ impl Queue {
         }
         for job in &jobs {
             let stand = self.records.get(job)?.stand();
-            lane.row.remove(stand, *job);
+            lane.row.start(stand, *job);
         }
         self.start(index, &jobs)
     }

@@ -70,7 +70,7 @@ impl Row {
     }
 
     /// Takes out the job whose turn it is; its session goes to the end of the turn.
-    pub(super) fn pop(&mut self) -> Option<JobId> {
+    fn pop(&mut self) -> Option<JobId> {
         let level = self.levels.values_mut().next()?;
         let session = level.turn.pop_front()?;
         let row = level.rows.get_mut(&session)?;
@@ -87,6 +87,19 @@ impl Row {
 
     fn drop_empty_levels(&mut self) {
         self.levels.retain(|_, level| !level.turn.is_empty());
+    }
+
+    /// Takes out a job that starts; wherever it was, its session goes to the end of the turn.
+    pub(super) fn start(&mut self, stand: Stand, job: JobId) {
+        if self.first() == Some(job) {
+            self.pop();
+        } else if self.remove(stand, job)
+            && let Some(level) = self.levels.get_mut(&Reverse(stand.priority))
+            && level.rows.contains_key(&stand.session)
+        {
+            level.turn.retain(|&session| session != stand.session);
+            level.turn.push_back(stand.session);
+        }
     }
 
     /// Takes a job out from wherever it is.
@@ -182,6 +195,19 @@ mod tests {
         let popped: Vec<u64> = std::iter::from_fn(|| row.pop()).map(|job| job.0).collect();
         assert_eq!(popped, [6, 1, 5, 2, 3, 4]);
         assert_eq!(row.len(), 0);
+    }
+
+    #[test]
+    fn a_start_is_a_turn_of_its_session_wherever_it_stood() {
+        let mut row = Row::default();
+        for (job, session) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)] {
+            row.push(stand(0, session), JobId(job));
+        }
+        row.start(stand(0, 1), JobId(1));
+        assert_eq!(order(&row), [3, 5, 2, 4]);
+        row.start(stand(0, 3), JobId(5));
+        row.start(stand(0, 2), JobId(4));
+        assert_eq!(order(&row), [2, 3]);
     }
 
     #[test]
