@@ -309,8 +309,8 @@ impl Queue {
             lane.row.start(self.records.get(&first)?.stand(), first);
             return self.start(index, &[first]);
         };
-        let same = |job: &JobId| self.records.get(job).is_some_and(|record| record.listener == listener);
-        let jobs: Vec<JobId> = lane.row.iter().filter(same).take(batch.most.get()).collect();
+        let same = |job: JobId| self.records.get(&job).is_some_and(|record| record.listener == listener);
+        let jobs: Vec<JobId> = lane.row.iter_while(same).take(batch.most.get()).collect();
         let submitted = self.records.get(&first)?.submitted;
         if jobs.len() < batch.most.get() && self.now < submitted + batch.wait {
             return None;

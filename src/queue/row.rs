@@ -150,15 +150,23 @@ impl Row {
 
     /// All jobs in the order in which they would start.
     pub(super) fn iter(&self) -> impl Iterator<Item = JobId> + '_ {
-        self.levels.values().flat_map(|level| {
-            let mut turn: VecDeque<_> =
-                level.turn.iter().filter_map(|session| level.rows.get(session)).map(VecDeque::iter).collect();
+        self.iter_while(|_| true)
+    }
+
+    /// The same, but of each session and priority only those before the first that is not `able`.
+    pub(super) fn iter_while<'a>(
+        &'a self,
+        able: impl Fn(JobId) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = JobId> + 'a {
+        self.levels.values().flat_map(move |level| {
+            let rows = level.turn.iter().filter_map(|session| level.rows.get(session));
+            let mut turn: VecDeque<_> = rows.map(|row| row.iter().copied().take_while(move |job| able(*job))).collect();
             std::iter::from_fn(move || {
                 loop {
                     let mut row = turn.pop_front()?;
                     if let Some(job) = row.next() {
                         turn.push_back(row);
-                        return Some(*job);
+                        return Some(job);
                     }
                 }
             })
@@ -208,6 +216,16 @@ mod tests {
         row.start(stand(0, 3), JobId(5));
         row.start(stand(0, 2), JobId(4));
         assert_eq!(order(&row), [2, 3]);
+    }
+
+    #[test]
+    fn nobody_goes_before_one_of_the_same_session_and_priority() {
+        let mut row = Row::default();
+        for (job, session, priority) in [(1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 2, 0), (5, 1, 1)] {
+            row.push(stand(priority, session), JobId(job));
+        }
+        let all: Vec<u64> = row.iter_while(|job| job != JobId(2)).map(|job| job.0).collect();
+        assert_eq!(all, [5, 1, 4]);
     }
 
     #[test]
