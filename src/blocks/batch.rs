@@ -36,7 +36,8 @@ pub struct Batched<F> {
 
 /// A handler that takes up to `max_size` jobs in one call, where one call for many costs less than many calls.
 ///
-/// A call begins when `max_size` jobs wait, or when the first of them has waited for `max_wait`; it takes one slot. The
+/// A call begins when `max_size` jobs wait, or when the first of them has waited for `max_wait`; it takes one slot. No
+/// job goes into a call before another listener's that the same session has in the lane with the same priority. The
 /// function is async and takes a `Vec` with one item a job: the input itself where there is one, else a tuple of the
 /// inputs. It gives a `Vec` with one result a job, in order; each may be a `Result`, so that one job can fail alone. A
 /// `Context` may come last: its progress, messages and partial results go to every job of the call, and its checkpoint

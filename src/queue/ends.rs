@@ -125,7 +125,8 @@ impl Queue {
 
     pub(super) fn finish(&mut self, now: Time, job: JobId, end: End) {
         self.leave_slot(job);
-        let done_wins = self.has(Fault::DoneOverCancel);
+        let done_wins = end == End::Done && self.has(Fault::DoneOverCancel);
+        let late_wins = end == End::Done && self.has(Fault::DoneOverTimeLimit);
         let Some(mut record) = self.records.remove(&job) else { return };
         if let Some(lane) = self.lanes.get_mut(record.lane.0 as usize)
             && !take(&mut lane.again, job)
@@ -133,8 +134,8 @@ impl Queue {
             lane.row.remove(record.stand(), job);
         }
         let end = match record.stopping {
-            Some(Stopping::Cancel) if !(done_wins && end == End::Done) => End::Cancelled,
-            Some(Stopping::TimeLimit) => End::Failed(self.too_long(&record)),
+            Some(Stopping::Cancel) if !done_wins => End::Cancelled,
+            Some(Stopping::TimeLimit) if !late_wins => End::Failed(self.too_long(&record)),
             _ => end,
         };
         let took = record.began.map_or(Duration::ZERO, |began| now.since(began));

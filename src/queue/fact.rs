@@ -127,6 +127,7 @@ impl Queue {
     pub fn restore(&mut self, now: Time, jobs: Vec<Kept>, next_job: u64) {
         self.now = now;
         self.next_job = self.next_job.max(next_job);
+        let mut over = Vec::new();
         for kept in jobs {
             self.next_job = self.next_job.max(kept.job.0 + 1);
             let Some(config) = self.listeners.get(kept.listener.0 as usize) else { continue };
@@ -139,17 +140,22 @@ impl Queue {
             self.records.insert(kept.job, record);
             if kept.cancelling {
                 // Nothing of it runs any more, so the cancel is through.
-                self.finish(now, kept.job, End::Cancelled);
+                over.push((kept.job, End::Cancelled));
             } else if !was_begun {
                 self.line_up(kept.job);
-            } else {
-                self.take_up(now, &kept);
+            } else if let Some(end) = self.take_up(now, &kept) {
+                over.push((kept.job, end));
             }
+        }
+        // What these ends set off comes behind all that waited.
+        for (job, end) in over {
+            self.finish(now, job, end);
         }
     }
 
-    fn take_up(&mut self, now: Time, kept: &Kept) {
-        let Some(record) = self.records.get_mut(&kept.job) else { return };
+    /// Lets what ran begin again; its end, if it is given up.
+    fn take_up(&mut self, now: Time, kept: &Kept) -> Option<End> {
+        let record = self.records.get_mut(&kept.job)?;
         if kept.started {
             record.interrupts += 1;
             self.facts.push_back(Fact::Interrupted { job: kept.job });
@@ -157,8 +163,49 @@ impl Queue {
         if record.interrupts > self.max_interrupts {
             let times = record.interrupts;
             let why = format!("The page went away {times} times while this ran, so it was given up. Try again.");
-            return self.finish(now, kept.job, End::Failed(Error::of(crate::value::ErrorKind::Interrupted, why)));
+            return Some(End::Failed(Error::of(crate::value::ErrorKind::Interrupted, why)));
         }
         self.line_up_again(kept.job, now);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    use super::super::{Batch, Effect, LaneConfig, Link, ListenerConfig, QueueConfig};
+    use super::*;
+
+    /// One lane with one slot, of a listener that is set up so.
+    fn queue(listener: ListenerConfig) -> Queue {
+        Queue::new(QueueConfig::new(vec![LaneConfig::new("lane", 1)], vec![listener]))
+    }
+
+    fn kept(job: u64) -> Kept {
+        Kept::new(JobId(job), ListenerId(0), SessionId(1), 0, None)
+    }
+
+    #[test]
+    fn what_waits_for_a_batch_after_a_reload_wakes_the_queue() {
+        let batch = NonZeroUsize::new(4).map(|most| Batch { most, wait: Duration::from_millis(50) });
+        let mut queue = queue(ListenerConfig { batch, ..ListenerConfig::new(LaneId(0)) });
+        queue.restore(Time::ZERO, vec![kept(1)], 2);
+        assert_eq!(queue.poll_effect(), None, "it waits for more");
+        let due = Time::from_millis(50);
+        assert_eq!(queue.next_time(), Some(due));
+        queue.handle_time(due);
+        assert_eq!(queue.poll_effect(), Some(Effect::Start { job: JobId(1), attempt: Attempt(1) }));
+    }
+
+    #[test]
+    fn what_a_reload_sets_off_comes_behind_what_waited() {
+        let links = vec![(Link::Then, ListenerId(0))];
+        let mut queue = queue(ListenerConfig { links, ..ListenerConfig::new(LaneId(0)) });
+        let cancelled = Kept { attempt: Some(Attempt(1)), started: true, cancelling: true, ..kept(1) };
+        let given_up = Kept { attempt: Some(Attempt(4)), started: true, interrupts: 3, ..kept(2) };
+        queue.restore(Time::ZERO, vec![cancelled, given_up, kept(3)], 4);
+        assert_eq!(queue.waiting_jobs(LaneId(0)).collect::<Vec<_>>(), [JobId(3), JobId(4), JobId(5)]);
     }
 }

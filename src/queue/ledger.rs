@@ -118,10 +118,11 @@ impl Ledger {
     fn leave_row(&mut self, job: JobId, by_start: bool) {
         let Some(kept) = self.jobs.get(&job).cloned() else { return };
         let Some(row) = self.row_of(&kept) else { return };
-        if by_start && row.first() == Some(job) {
-            row.pop();
+        let stand = Stand { priority: kept.priority, session: kept.session };
+        if by_start {
+            row.start(stand, job);
         } else {
-            row.remove(Stand { priority: kept.priority, session: kept.session }, job);
+            row.remove(stand, job);
         }
     }
 

@@ -114,7 +114,8 @@ impl Queue {
         let lane = self.lanes.get(config.lane.0 as usize).ok_or(Refused::NoListener)?;
         if !lane.config.beside {
             let in_lane = lane.config.max_waiting.map(|most| (most, lane.waiting()));
-            let in_all = self.max_waiting.map(|most| (most, self.waiting_in_all()));
+            let in_all = self.max_waiting.filter(|_| !self.has(Fault::LimitInAllForgotten));
+            let in_all = in_all.map(|most| (most, self.waiting_in_all()));
             if let Some((most, waiting)) = [in_lane, in_all].into_iter().flatten().find(|(most, now)| now >= most) {
                 return Err(Refused::Full { waiting, most });
             }
@@ -141,19 +142,18 @@ impl Queue {
         let kept = Kept::new(job, listener, session, priority, after);
         self.records.insert(job, Record::new(now, &kept, config.lane));
         self.facts.push_back(Fact::Accepted { job, listener, session, priority, after });
-        if let Some(batch) = config.batch {
-            self.alarms.push(Reverse((now + batch.wait, None)));
-        }
         self.line_up(job);
         job
     }
 
     /// Puts a job into its lane's row.
     pub(super) fn line_up(&mut self, job: JobId) {
-        if let Some(record) = self.records.get(&job)
-            && let Some(lane) = self.lanes.get_mut(record.lane.0 as usize)
-        {
+        let Some(record) = self.records.get(&job) else { return };
+        if let Some(lane) = self.lanes.get_mut(record.lane.0 as usize) {
             lane.row.push(record.stand(), job);
+        }
+        if let Some(batch) = self.listeners.get(record.listener.0 as usize).and_then(|own| own.batch) {
+            self.alarms.push(Reverse((record.submitted + batch.wait, None)));
         }
     }
 
@@ -161,6 +161,7 @@ impl Queue {
     pub fn handle_worker(&mut self, now: Time, job: JobId, attempt: Attempt, event: WorkerEvent) -> Accepted {
         self.now = now;
         let accepts_stale = self.has(Fault::StaleAttemptAccepted);
+        let takes_any_time = self.has(Fault::TimeLimitForgotten);
         let Some(record) = self.records.get_mut(&job) else { return Accepted::Stale };
         if (record.attempt != attempt && !accepts_stale) || record.slot.is_none() {
             return Accepted::Stale;
@@ -175,7 +176,9 @@ impl Queue {
                 if let Some(lane) = self.lanes.get_mut(record.lane.0 as usize) {
                     lane.begin(job);
                 }
-                if let Some(limit) = self.listeners.get(record.listener.0 as usize).and_then(|own| own.time_limit) {
+                if let Some(limit) = self.listeners.get(record.listener.0 as usize).and_then(|own| own.time_limit)
+                    && !takes_any_time
+                {
                     self.alarms.push(Reverse((now + limit, Some((job, attempt)))));
                 }
             }
@@ -293,6 +296,7 @@ impl Queue {
 
     fn start_next(&mut self, index: usize) -> Option<Effect> {
         let one_too_many = self.has(Fault::LimitOffByOne);
+        let (too_large, too_early) = (self.has(Fault::BatchTooLarge), self.has(Fault::BatchWaitsForNone));
         let lane = self.lanes.get_mut(index)?;
         let over = one_too_many && !lane.paused && lane.config.count.is_some_and(|count| lane.taken <= count.get());
         if !lane.has_free_slot() && !over {
@@ -307,18 +311,18 @@ impl Queue {
         let first = lane.row.first()?;
         let listener = self.records.get(&first)?.listener;
         let Some(batch) = self.listeners.get(listener.0 as usize)?.batch else {
-            lane.row.pop();
+            lane.row.start(self.records.get(&first)?.stand(), first);
             return self.start(index, &[first]);
         };
-        let same = |job: &JobId| self.records.get(job).is_some_and(|record| record.listener == listener);
-        let jobs: Vec<JobId> = lane.row.iter().filter(same).take(batch.most.get()).collect();
+        let same = |job: JobId| self.records.get(&job).is_some_and(|record| record.listener == listener);
+        let jobs: Vec<JobId> = lane.row.iter_while(same).take(batch.most.get() + usize::from(too_large)).collect();
         let submitted = self.records.get(&first)?.submitted;
-        if jobs.len() < batch.most.get() && self.now < submitted + batch.wait {
+        if jobs.len() < batch.most.get() && self.now < submitted + batch.wait && !too_early {
             return None;
         }
         for job in &jobs {
             let stand = self.records.get(job)?.stand();
-            lane.row.remove(stand, *job);
+            lane.row.start(stand, *job);
         }
         self.start(index, &jobs)
     }

@@ -184,4 +184,14 @@ pub enum Fault {
     HistoryGrows,
     /// A chain stops at a cancel.
     LostChain,
+    /// A call takes one job more than it may.
+    BatchTooLarge,
+    /// A call that is not full begins at once.
+    BatchWaitsForNone,
+    /// Nobody looks at limits of time.
+    TimeLimitForgotten,
+    /// A completion wins over a limit of time that was reached.
+    DoneOverTimeLimit,
+    /// As many may wait in all lanes together as may in each.
+    LimitInAllForgotten,
 }

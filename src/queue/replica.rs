@@ -130,11 +130,7 @@ impl Queue {
         let stand = record.stand();
         if let Some(lane) = self.lanes.get_mut(record.lane.0 as usize) {
             if !take(&mut lane.again, job) {
-                if lane.row.first() == Some(job) {
-                    lane.row.pop();
-                } else {
-                    lane.row.remove(stand, job);
-                }
+                lane.row.start(stand, job);
             }
             lane.taken += 1;
             lane.starting.push_back(job);

@@ -70,7 +70,7 @@ impl Row {
     }
 
     /// Takes out the job whose turn it is; its session goes to the end of the turn.
-    pub(super) fn pop(&mut self) -> Option<JobId> {
+    fn pop(&mut self) -> Option<JobId> {
         let level = self.levels.values_mut().next()?;
         let session = level.turn.pop_front()?;
         let row = level.rows.get_mut(&session)?;
@@ -87,6 +87,19 @@ impl Row {
 
     fn drop_empty_levels(&mut self) {
         self.levels.retain(|_, level| !level.turn.is_empty());
+    }
+
+    /// Takes out a job that starts; wherever it was, its session goes to the end of the turn.
+    pub(super) fn start(&mut self, stand: Stand, job: JobId) {
+        if self.first() == Some(job) {
+            self.pop();
+        } else if self.remove(stand, job)
+            && let Some(level) = self.levels.get_mut(&Reverse(stand.priority))
+            && level.rows.contains_key(&stand.session)
+        {
+            level.turn.retain(|&session| session != stand.session);
+            level.turn.push_back(stand.session);
+        }
     }
 
     /// Takes a job out from wherever it is.
@@ -137,15 +150,23 @@ impl Row {
 
     /// All jobs in the order in which they would start.
     pub(super) fn iter(&self) -> impl Iterator<Item = JobId> + '_ {
-        self.levels.values().flat_map(|level| {
-            let mut turn: VecDeque<_> =
-                level.turn.iter().filter_map(|session| level.rows.get(session)).map(VecDeque::iter).collect();
+        self.iter_while(|_| true)
+    }
+
+    /// The same, but of each session and priority only those before the first that is not `able`.
+    pub(super) fn iter_while<'a>(
+        &'a self,
+        able: impl Fn(JobId) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = JobId> + 'a {
+        self.levels.values().flat_map(move |level| {
+            let rows = level.turn.iter().filter_map(|session| level.rows.get(session));
+            let mut turn: VecDeque<_> = rows.map(|row| row.iter().copied().take_while(move |job| able(*job))).collect();
             std::iter::from_fn(move || {
                 loop {
                     let mut row = turn.pop_front()?;
                     if let Some(job) = row.next() {
                         turn.push_back(row);
-                        return Some(*job);
+                        return Some(job);
                     }
                 }
             })
@@ -182,6 +203,29 @@ mod tests {
         let popped: Vec<u64> = std::iter::from_fn(|| row.pop()).map(|job| job.0).collect();
         assert_eq!(popped, [6, 1, 5, 2, 3, 4]);
         assert_eq!(row.len(), 0);
+    }
+
+    #[test]
+    fn a_start_is_a_turn_of_its_session_wherever_it_stood() {
+        let mut row = Row::default();
+        for (job, session) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)] {
+            row.push(stand(0, session), JobId(job));
+        }
+        row.start(stand(0, 1), JobId(1));
+        assert_eq!(order(&row), [3, 5, 2, 4]);
+        row.start(stand(0, 3), JobId(5));
+        row.start(stand(0, 2), JobId(4));
+        assert_eq!(order(&row), [2, 3]);
+    }
+
+    #[test]
+    fn nobody_goes_before_one_of_the_same_session_and_priority() {
+        let mut row = Row::default();
+        for (job, session, priority) in [(1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 2, 0), (5, 1, 1)] {
+            row.push(stand(priority, session), JobId(job));
+        }
+        let all: Vec<u64> = row.iter_while(|job| job != JobId(2)).map(|job| job.0).collect();
+        assert_eq!(all, [5, 1, 4]);
     }
 
     #[test]
