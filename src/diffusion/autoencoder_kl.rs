@@ -48,7 +48,7 @@ impl Kl {
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.known(KNOWN)?;
         config.neutral(&[("in_channels", 3.0), ("out_channels", 3.0), ("shift_factor", 0.0)])?;
-        config.only("act_fn", &["silu"])?;
+        config.only("act_fn", &["silu", "swish"])?;
         let down = config.texts("down_block_types")?;
         if down.iter().any(|kind| *kind != "DownEncoderBlock2D") {
             return Err(config.refuse("down_block_types", "DownEncoderBlock2D"));

@@ -57,6 +57,15 @@ impl Config {
         Error::new(format!("{}: `{key}` is not supported as it is; supported: {supported}.", self.path))
     }
 
+    /// The same with another value of a field.
+    pub(super) fn with(mut self, key: &str, value: Json) -> Self {
+        if let Json::Map(fields) = &mut self.json {
+            fields.retain(|(name, _)| name != key);
+            fields.push((key.to_owned(), value));
+        }
+        self
+    }
+
     /// The field, unless it is missing or null.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Json> {

@@ -81,6 +81,18 @@ fn check(index: &Config) -> Result<(), Error> {
     Ok(())
 }
 
+/// A sampler's configuration as diffusers' pipelines of this class take it: those of Stable Diffusion have their own mind
+/// about two fields, for old checkpoints whose files lack them.
+fn as_run_by(class: &str, sampler: Config) -> Result<Config, Error> {
+    if !class.starts_with("StableDiffusion") || class.starts_with("StableDiffusionXL") {
+        return Ok(sampler);
+    }
+    let ddim = sampler.get("_class_name").and_then(Json::text) == Some("DDIMScheduler");
+    let clips = sampler.flag("clip_sample", ddim)?;
+    let sampler = sampler.with("steps_offset", Json::Number(1.0));
+    Ok(if clips && !class.contains("Inpaint") { sampler.with("clip_sample", Json::Bool(false)) } else { sampler })
+}
+
 impl Parts {
     /// Reads and checks all configurations.
     ///
@@ -98,6 +110,8 @@ impl Parts {
         let autoencoder = Autoencoder::new(&Config::read(files, "vae/config.json").await?)?;
         let sampler = Config::read(files, "scheduler/scheduler_config.json").await?;
         Sampler::new(&sampler, None)?;
+        let class = index.as_ref().and_then(|index| index.get("_class_name")).and_then(Json::text).unwrap_or_default();
+        let sampler = as_run_by(class, sampler)?;
         if unet.addition.is_some() {
             clips.push(Clip::new(&Config::read(files, "text_encoder_2/config.json").await?)?);
         }
@@ -121,10 +135,9 @@ impl Parts {
             ));
         }
         let (mut zeros, mut consistency) = (unet.addition.is_some(), false);
-        if let Some(index) = index {
+        if let Some(index) = &index {
             zeros = index.flag("force_zeros_for_empty_prompt", zeros)?;
-            let class = index.get("_class_name").and_then(Json::text);
-            consistency = class.is_some_and(|class| class.starts_with("LatentConsistencyModel"));
+            consistency = class.starts_with("LatentConsistencyModel");
         }
         Ok(Self { clips, zeros, consistency, unet, autoencoder, sampler })
     }

@@ -228,7 +228,11 @@ impl Pipeline {
 
     async fn make(&self, request: &Request, run: Run<'_>) -> Result<Vec<Picture>, Error> {
         let Run { engine, control, observer } = run;
-        let sampler = Sampler::new(&self.of.sampler, request.sampler)?;
+        let mut sampler = Sampler::new(&self.of.sampler, request.sampler)?;
+        let paints = self.of.unet.given() > 0 || request.start.as_ref().is_some_and(|start| start.mask.is_some());
+        if paints && self.of.unet.addition.is_none() {
+            sampler = sampler.without_runge_kutta();
+        }
         // The number that was typed: 0.7 in single precision is a little less, and ten steps of it were six.
         let strength = request.start.as_ref().map_or(1.0, |start| (f64::from(start.strength) * 1e6).round() / 1e6);
         let schedule = if self.of.consistency && sampler.kind() == Kind::Lcm {

@@ -118,7 +118,8 @@ impl Unet {
         config.only("resnet_time_scale_shift", &["default"])?;
         config.only("time_embedding_type", &["positional"])?;
         config.only("attention_type", &["default"])?;
-        let addition = if config.only("addition_embed_type", &["", "text_time"])? == 1 {
+        config.only("addition_embed_type", &["text_time"])?;
+        let addition = if config.get("addition_embed_type").is_some() {
             Some((
                 config.count("addition_time_embed_dim", 256)?,
                 config.count("projection_class_embeddings_input_dim", 0)?,
@@ -145,6 +146,12 @@ impl Unet {
             name if name == crossing => Ok(true),
             _ => Err(config.refuse(field, &[plain, ", ", crossing].concat())),
         };
+        // Null means nothing, and a field that is missing the usual block.
+        let middle = match (config.says("mid_block_type"), config.only("mid_block_type", &MIDDLES)?) {
+            (true, _) if config.get("mid_block_type").is_none() => Middle::Nothing,
+            (_, 1) => Middle::Plain,
+            _ => Middle::Crossing(depths.last().copied().unwrap_or(1)),
+        };
         let mut levels = Vec::new();
         for n in 0..count {
             let crosses_down = kind(down[n], "DownBlock2D", "CrossAttnDownBlock2D", "down_block_types")?;
@@ -153,25 +160,25 @@ impl Unet {
             if channels == 0 || channels > MOST_CHANNELS {
                 return Err(config.refuse("block_out_channels", "1 to 8192 channels"));
             }
-            let crosses = crosses_down || crosses_up;
-            if heads == 0 || !channels.is_multiple_of(heads) || (crosses && channels / heads > WIDEST_HEAD) {
-                return Err(config.refuse(heads_field, "heads that divide block_out_channels, of up to 512 channels"));
+            if layers == 0 || layers > 16 {
+                return Err(config.refuse("layers_per_block", "1 to 16 layers"));
             }
-            if layers == 0 || layers > 16 || depths[n] == 0 || depths[n] > 32 {
-                return Err(config.refuse("layers_per_block", "1 to 16 layers, and transformers of 1 to 32"));
+            // What a level without attention says of it is not read.
+            let in_middle = n + 1 == count && matches!(middle, Middle::Crossing(_));
+            if crosses_down || crosses_up || in_middle {
+                if heads == 0 || !channels.is_multiple_of(heads) || channels / heads > WIDEST_HEAD {
+                    return Err(
+                        config.refuse(heads_field, "heads that divide block_out_channels, of up to 512 channels")
+                    );
+                }
+                if depths[n] == 0 || depths[n] > 32 {
+                    return Err(
+                        config.refuse("transformer_layers_per_block", "1 to 32 layers where there is attention")
+                    );
+                }
             }
             let depth = |crosses: bool| crosses.then_some(depths[n]);
             levels.push(Level { channels, layers, down: depth(crosses_down), up: depth(crosses_up), heads });
-        }
-        // Null means nothing, and a field that is missing the usual block.
-        let middle = match (config.says("mid_block_type"), config.only("mid_block_type", &MIDDLES)?) {
-            (true, _) if config.get("mid_block_type").is_none() => Middle::Nothing,
-            (_, 1) => Middle::Plain,
-            _ => Middle::Crossing(depths.last().copied().unwrap_or(1)),
-        };
-        let widest = levels.last().is_some_and(|last| last.channels / last.heads > WIDEST_HEAD);
-        if widest && matches!(middle, Middle::Crossing(_)) {
-            return Err(config.refuse(heads_field, "heads of up to 512 channels"));
         }
         let groups = config.count("norm_num_groups", 32)?;
         if channels.iter().any(|channels| !channels.is_multiple_of(groups.max(1))) || groups == 0 {

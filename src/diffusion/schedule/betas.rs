@@ -39,7 +39,8 @@ impl Betas {
                 left
             })
             .collect();
-        if config.flag("rescale_betas_zero_snr", false)? {
+        // PNDM has no such field: one that stands there is another class'.
+        if config.flag("rescale_betas_zero_snr", false)? && kind != Kind::Pndm {
             let roots: Vec<f64> = alphas.iter().map(|alpha| alpha.sqrt()).collect();
             let (first, last) = (roots[0], roots[count - 1]);
             for (alpha, root) in alphas.iter_mut().zip(roots) {
@@ -83,8 +84,7 @@ impl Betas {
     /// The time of a σ, between the whole ones along a line of its logarithm.
     pub(super) fn time_of(&self, sigma: f64) -> f64 {
         let wanted = sigma.max(1e-10).ln();
-        let above = (0..self.count()).filter(|&n| self.sigma(n).ln() <= wanted).count();
-        let low = above.saturating_sub(1).min(self.count() - 2);
+        let low = (0..self.count() - 1).rfind(|&n| self.sigma(n).ln() <= wanted).unwrap_or(0);
         let (from, to) = (self.sigma(low).ln(), self.sigma(low + 1).ln());
         low as f64 + ((from - wanted) / (from - to)).clamp(0.0, 1.0)
     }
@@ -120,10 +120,21 @@ impl Sampler {
         let keep = |x: f64| if whole { round(x) } else { x };
         let at = |n: usize| match self.spacing {
             Spacing::Linspace if steps == 1 => 0.0,
-            Spacing::Linspace => keep((all - 1) as f64 * n as f64 / (steps - 1) as f64),
+            Spacing::Linspace => keep(self.along(n, steps - 1)),
             Spacing::Leading => (n * (all / steps)) as f64 + self.offset,
-            Spacing::Trailing => round(all as f64 - (steps - 1 - n) as f64 * all as f64 / steps as f64) - 1.0,
+            Spacing::Trailing => {
+                // As numpy's `arange` adds a rounded step up.
+                let (all, stride) = (all as f64, all as f64 / steps as f64);
+                round(all + (steps - 1 - n) as f64 * (all - stride - all)) - 1.0
+            }
         };
         (0..steps).rev().map(at).collect()
+    }
+
+    /// Place `n` of `most` from the first time to the last, as numpy's `linspace` rounds: many places are halves, of which
+    /// each falls to its side.
+    pub(super) fn along(&self, n: usize, most: usize) -> f64 {
+        let last = (self.betas.count() - 1) as f64;
+        if n == most { last } else { n as f64 * (last / most as f64) }
     }
 }

@@ -175,7 +175,7 @@ impl Sampler {
     pub(super) fn dpm(&self, steps: usize, start: usize) -> Schedule {
         let all = self.betas.count();
         let mut times: Vec<f64> = match self.spacing {
-            Spacing::Linspace => (1..=steps).rev().map(|n| round((all - 1) as f64 * n as f64 / steps as f64)).collect(),
+            Spacing::Linspace => (1..=steps).rev().map(|n| round(self.along(n, steps))).collect(),
             Spacing::Leading => (1..=steps).rev().map(|n| (n * (all / (steps + 1))) as f64 + self.offset).collect(),
             Spacing::Trailing => self.times(steps, true),
         };
@@ -220,7 +220,8 @@ impl Sampler {
     }
 
     /// Liu et al., 2022: pseudo linear multistep, begun by three pseudo Runge–Kutta steps where the configuration has
-    /// them. They want four steps, and the first noise: from a picture on it begins with fewer slopes instead.
+    /// them. They want four steps, and the first noise: from a picture on it begins with fewer slopes instead, and where only a
+    /// part is painted it never has them ([`Sampler::without_runge_kutta`]).
     pub(super) fn pndm(&self, steps: usize, start: usize) -> Schedule {
         let stride = (self.betas.count() / steps) as f64;
         let mut times = self.times(steps, true);

@@ -264,6 +264,12 @@ impl Sampler {
         Self { origin_part: (self.origin_steps as f64 * strength.clamp(0.0, 1.0)) as usize, ..self }
     }
 
+    /// The sampler without Runge–Kutta steps, with which diffusers' pipelines of Stable Diffusion paint into a picture.
+    #[must_use]
+    pub fn without_runge_kutta(self) -> Self {
+        Self { runge_kutta: false, ..self }
+    }
+
     /// The schedule of so many steps.
     ///
     /// # Errors
