@@ -248,3 +248,20 @@ fn what_visitors_give_is_tested_at_the_component() {
     check(3, Value::from("18446744073709551615"), None);
     check(3, Value::from("18446744073709551616"), Some("no seed"));
 }
+
+#[test]
+fn a_picture_is_painted_over_one_of_its_own_app() {
+    let app = Blocks::named("outer", |outer| {
+        let photo = outer.add(Image::new().label("Photo"));
+        outer.add(Image::new().label("Mask").paint_over(photo));
+        let inner = Blocks::named("inner", |ui| {
+            ui.add(Image::new().label("Mask").paint_over(photo));
+        });
+        let errors = inner.build().unwrap_err().0;
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains("the Image \"Mask\" is painted over a picture of another app"), "{errors:?}");
+    })
+    .build()
+    .unwrap();
+    assert!(app.components()[0].over().is_none() && app.components()[1].over().is_some());
+}

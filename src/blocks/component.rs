@@ -2,6 +2,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::app::Event;
+use super::wires::Wire;
+use crate::ids::ComponentId;
 use crate::value::{Value, decimal};
 
 /// What every component has, whatever its kind; what the page draws it from.
@@ -21,6 +23,8 @@ pub struct ComponentSpec {
     pub kind: Kind,
     /// The author's own test of a visitor's value.
     pub check: Option<Check>,
+    /// The picture that it is painted over.
+    pub(super) over: Option<Wire>,
 }
 
 /// An author's test of a visitor's value: `Err` is the message shown at the component.
@@ -53,7 +57,10 @@ pub enum Kind {
         required: Option<String>,
     },
     /// A picture.
-    Image,
+    Image {
+        /// The longest side of what the visitor chooses, in pixels; what is larger is reduced.
+        max_side: u32,
+    },
     /// Several pictures.
     Gallery {
         /// Pictures side by side.
@@ -124,7 +131,7 @@ impl Kind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Textbox { .. } => "Textbox",
-            Self::Image => "Image",
+            Self::Image { .. } => "Image",
             Self::Gallery { .. } => "Gallery",
             Self::Button { .. } => "Button",
             Self::Number(_) => "Number",
@@ -144,7 +151,7 @@ impl Kind {
     pub fn events(&self) -> &'static [Event] {
         match self {
             Self::Textbox { .. } | Self::Number(_) => &[Event::Submit, Event::Input, Event::Change],
-            Self::Image | Self::Slider(_) => &[Event::Input, Event::Change, Event::Release],
+            Self::Image { .. } | Self::Slider(_) => &[Event::Input, Event::Change, Event::Release],
             Self::Button { .. } => &[Event::Click],
             Self::Checkbox | Self::Dropdown { .. } | Self::Folder => &[Event::Input, Event::Change],
             Self::Gallery { .. } | Self::Markdown | Self::State | Self::BrowserState { .. } => &[Event::Change],
@@ -161,7 +168,22 @@ impl Kind {
 
 impl ComponentSpec {
     pub(super) fn new(kind: Kind, value: Value) -> Self {
-        Self { label: String::new(), info: String::new(), visible: true, interactive: None, value, kind, check: None }
+        Self {
+            label: String::new(),
+            info: String::new(),
+            visible: true,
+            interactive: None,
+            value,
+            kind,
+            check: None,
+            over: None,
+        }
+    }
+
+    /// The picture that this one is painted over, where it is.
+    #[must_use]
+    pub fn over(&self) -> Option<ComponentId> {
+        self.over.map(|wire| wire.component)
     }
 
     /// Whether a value is of this kind.
@@ -172,7 +194,7 @@ impl ComponentSpec {
             Kind::Dropdown { .. } => matches!(value, Value::Text(_) | Value::Choices(..) | Value::Null),
             Kind::Number(_) | Kind::Slider(_) => matches!(value, Value::Number(_) | Value::Null),
             Kind::Checkbox => matches!(value, Value::Bool(_) | Value::Null),
-            Kind::Image => matches!(value, Value::Picture(_) | Value::Null),
+            Kind::Image { .. } => matches!(value, Value::Picture(_) | Value::Null),
             Kind::Gallery { .. } => matches!(value, Value::Gallery(_) | Value::Null),
             Kind::Button { .. } => false,
             Kind::State | Kind::BrowserState { .. } => true,

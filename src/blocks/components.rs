@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::builder::Handle;
 use super::component::{Check, ComponentSpec, Kind, Range, Variant};
 use crate::value::{Picture, Value};
 
@@ -88,7 +89,7 @@ component!(
 );
 component!(
     /// A picture: shown large when a listener writes it, chosen from a file when one reads it.
-    Image, Kind::Image, Value::Null
+    Image, Kind::Image { max_side: Picture::MAX_SIDE }, Value::Null
 );
 component!(
     /// Several pictures in a grid.
@@ -209,6 +210,33 @@ impl Image {
     #[must_use]
     pub fn value(mut self, picture: Picture) -> Self {
         self.0.value = Value::Picture(picture);
+        self
+    }
+
+    /// The longest side in pixels of what the visitor chooses; a larger picture is reduced, as photographs mostly are
+    /// larger than any network looks at. [`Picture::MAX_SIDE`] unless set.
+    #[must_use]
+    pub fn max_side(mut self, pixels: u32) -> Self {
+        self.0.kind = Kind::Image { max_side: pixels.clamp(1, Picture::MAX_SIDE) };
+        self
+    }
+
+    /// Lets the visitor paint this picture over another one, as a mask: white where it was painted, black elsewhere, of
+    /// the other's size. A file can be chosen as well. It is empty again when the other picture changes.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let app = Blocks::named("doc", |ui| {
+    ///     let photo = ui.add(Image::new().label("Photo").max_side(1024));
+    ///     let mask = ui.add(Image::new().label("Mask").paint_over(photo));
+    ///     let told = ui.add(Textbox::new().label("Painted"));
+    ///     mask.change(|mask: Option<Picture>| mask.map_or(0, |mask| mask.width()).to_string(), mask, told);
+    /// });
+    /// assert!(app.build().is_ok());
+    /// ```
+    #[must_use]
+    pub fn paint_over(mut self, picture: Handle<'_, Image>) -> Self {
+        self.0.over = Some(picture.wire());
         self
     }
 }

@@ -175,9 +175,14 @@ fn check_tabs(node: &Node, errors: &mut Vec<String>) {
 fn check_components(draft: &Draft, errors: &mut Vec<String>) {
     for (spec, id) in draft.components.iter().zip(0u32..) {
         let name = draft.describe(Some(Wire { app: draft.app, component: ComponentId(id) }));
+        if spec.over.is_some_and(|over| over.app != draft.app) {
+            errors.push(format!(
+                "{name} is painted over a picture of another app. Give paint_over(..) one that this app has"
+            ));
+        }
         let empty = matches!(spec.value, Value::Null) || matches!(&spec.value, Value::Text(text) if text.is_empty());
         match &spec.kind {
-            Kind::Image | Kind::Gallery { .. } if cfg!(not(feature = "pictures")) => {
+            Kind::Image { .. } | Kind::Gallery { .. } if cfg!(not(feature = "pictures")) => {
                 errors.push(format!(
                     "{name} needs the feature `pictures` of gradus. Take `default-features = false` out of Cargo.toml"
                 ));
@@ -198,7 +203,7 @@ fn check_components(draft: &Draft, errors: &mut Vec<String>) {
             Kind::Button { .. } if spec.label.trim().is_empty() => {
                 errors.push("a Button has no text. Give it one: Button::new(\"Generate\")".to_owned());
             }
-            Kind::Textbox { .. } | Kind::Image | Kind::Number(_) if empty => {}
+            Kind::Textbox { .. } | Kind::Image { .. } | Kind::Number(_) if empty => {}
             _ => {
                 if let Err(why) = spec.accept(&spec.value) {
                     errors.push(format!("{name} does not accept its own first value. {why}"));
@@ -363,7 +368,7 @@ fn settle_components(draft: &mut Draft) {
             spec.label = spec.kind.name().to_owned();
         }
         // A picture that nobody reads is for looking at; anything else that nobody writes is for the visitor.
-        let picture = matches!(spec.kind, Kind::Image | Kind::Gallery { .. });
+        let picture = matches!(spec.kind, Kind::Image { .. } | Kind::Gallery { .. });
         let free = read.contains(&id) || (!written.contains(&id) && !picture);
         spec.interactive.get_or_insert(free);
     }

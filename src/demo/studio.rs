@@ -67,12 +67,15 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
                 ui.add(weights.info("8 bit is half of the memory or less, nearly as exact, and a little slower."));
             (steps, guidance, sampler, negative, emphasis, skip, size, weights)
         });
-    let (start, strength, mask) = ui.accordion("Begin from a picture", |ui| {
-        let start = ui.add(Image::new().label("Picture to begin from"));
+    let (start, again, strength, mask) = ui.accordion("Begin from a picture", |ui| {
+        // No network that a browser can hold looks at more.
+        let start = ui.add(Image::new().label("Picture to begin from").max_side(1024));
+        let again = ui.add(Button::new("Begin from the result"));
         let strength = Slider::between(0.0, 1.0).step(0.05).value(0.6).label("Strength");
         let strength = ui.add(strength.info("How much of it may change."));
-        let mask = ui.add(Image::new().label("Mask").info("Only what is white here may change."));
-        (start, strength, mask)
+        let mask = Image::new().label("Mask").paint_over(start);
+        let mask = ui.add(mask.info("Only what is painted may change. As a file: what is white in it."));
+        (start, again, strength, mask)
     });
     let (width, height, quality, chosen) = ui.accordion("Settings of scene, flame and reaction", |ui| {
         let side = |name: &str| Number::new().label(name).value(512.0).whole().range(64.0, 2048.0);
@@ -80,7 +83,8 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
         let quality = Dropdown::of(PRESETS.map(|(name, _)| name)).value("middle").label("Quality");
         (width, height, ui.add(quality), ui.add(Markdown::new("")))
     });
-    let result = ui.add(Image::new().label("Result"));
+    // It is read too, and yet for looking at.
+    let result = ui.add(Image::new().label("Result").interactive(false));
     let all = ui.add(Gallery::new().label("Images").columns(4));
     let strip = ui.add(Gallery::new().label("How it arose").columns(4));
     let inputs = (
@@ -93,6 +97,8 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
         let painting = chosen.api_name("example").queue(false).success(paint, inputs, (result, all, strip));
         painting.concurrency_id("studio");
     }
+    let last = |picture: Option<Picture>| picture.ok_or_else(|| Error::new("There is no result yet: generate one."));
+    again.click(last, result, start).api_name("again").queue(false);
     model.change(usual, (model, steps, guidance), (steps, guidance)).queue(false).show_progress(ShowProgress::Hidden);
     ui.load(suit, (), (width, height, quality, chosen));
     ui.load(async |ctx: Context| choices(&ctx), (), model).api_name("models").queue(false);

@@ -118,7 +118,10 @@ impl Job for WorkerJob {
     fn image_outputs(&self) -> Vec<bool> {
         let app = &self.inner.app;
         let outputs = app.listener(self.listener).map_or(&[][..], |spec| &spec.outputs);
-        outputs.iter().map(|&id| app.component(id).is_some_and(|spec| spec.kind == Kind::Image)).collect()
+        outputs
+            .iter()
+            .map(|&id| app.component(id).is_some_and(|spec| matches!(spec.kind, Kind::Image { .. })))
+            .collect()
     }
 
     fn wants_preview(&self) -> bool {

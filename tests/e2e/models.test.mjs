@@ -230,11 +230,72 @@ test("a picture is begun from another one, and only where the mask is white", as
   assert.match((await page.snapshot()).jobs.find((job) => job.state === "failed").error, /Choose the model's own sampler/);
 
   // Without the picture and the mask it is a picture of its own again.
-  for (const label of ["Picture to begin from", "Mask"]) await page.pressIn(region.getByRole("figure", { name: label, exact: true }), "Remove");
+  for (const label of ["Mask", "Picture to begin from"]) await page.pressIn(region.getByRole("figure", { name: label, exact: true }), "Remove");
   await region.getByLabel("Sampler").selectOption("the model's own");
   await page.pressIn(region, "Generate");
   await page.ended("studio", "done", 2, 120_000);
   const alone = await page.picture(figure);
   assert.ok(alone.top[2] > alone.top[0], `the sky is ${alone.top}`);
+  await page.close();
+});
+
+test("a photograph is reduced and painted over by pointer and by keys; what is painted changes, and the result can go on", async () => {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Studio").click();
+  const region = page.region("Studio");
+  await region.getByText("Begin from a picture").click();
+  const photo = await page.page.evaluate(() => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 3000, height: 1500 });
+    const context = canvas.getContext("2d");
+    context.fillStyle = "rgb(220, 40, 30)";
+    context.fillRect(0, 0, 3000, 1500);
+    return canvas.toDataURL("image/jpeg").split(",")[1];
+  });
+  const start = region.getByRole("figure", { name: "Picture to begin from", exact: true });
+  const chooser = region.getByLabel("Picture to begin from: choose a file");
+  await chooser.setInputFiles({ name: "x.jpg", mimeType: "image/jpeg", buffer: Buffer.from(photo, "base64") });
+  const mask = region.getByRole("application", { name: /^Mask: paint/ });
+  const size = (figure) => figure.locator("canvas").first().evaluate((canvas) => [canvas.width, canvas.height]);
+  await mask.waitFor();
+  assert.deepEqual(await size(start), [1024, 512]);
+  // Whether a place, given in shares of the canvas, is painted.
+  const painted = (x, y) => mask.evaluate((canvas, [x, y]) =>
+    canvas.getContext("2d").getImageData(x * canvas.width, y * canvas.height, 1, 1).data[3] > 0, [x, y]);
+  const drag = async (from, to) => {
+    const box = await mask.boundingBox();
+    const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+    await page.page.mouse.move(...at(from));
+    await page.page.mouse.down();
+    await page.page.mouse.move(...at(to), { steps: 4 });
+    await page.page.mouse.up();
+  };
+
+  await mask.focus();
+  await page.page.keyboard.press("Space");
+  assert.deepEqual([await painted(0.5, 0.5), await painted(0.7, 0.5), await painted(0.5, 0.2)], [true, false, false]);
+  for (let n = 0; n < 6; n++) await page.page.keyboard.press("Shift+ArrowRight");
+  assert.deepEqual([await painted(0.7, 0.5), await painted(0.3, 0.5)], [true, false]);
+  await region.getByLabel("Brush").fill("25");
+  await region.getByLabel("Erase").check();
+  await drag([0, 0.5], [1, 0.5]);
+  assert.deepEqual([await painted(0.5, 0.5), await painted(0.7, 0.5)], [false, false]);
+  const figure = region.getByRole("figure", { name: "Mask", exact: true });
+  await figure.getByRole("button", { name: "Remove" }).waitFor({ state: "hidden" });
+
+  await region.getByLabel("Erase").uncheck();
+  await drag([0, 0.8], [1, 0.8]);
+  await region.getByLabel("Strength").fill("1");
+  await region.getByLabel("Prompt", { exact: true }).fill("a blue sphere on grass by day");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 1, 120_000);
+  const result = region.getByRole("figure", { name: "Result", exact: true });
+  const made = await page.picture(result);
+  assert.ok(made.top[0] > 150 && made.top[1] < 110, `what is not painted stays red: ${made.top}`);
+  assert.ok(made.bottom[1] > made.bottom[0] && made.bottom[1] > made.bottom[2], `what is painted becomes grass: ${made.bottom}`);
+
+  await page.pressIn(region, "Begin from the result");
+  await page.ended("again", "done", 1);
+  assert.deepEqual(await size(start), await size(result));
+  assert.equal(await painted(0.5, 0.8), false, "a mask belongs to its picture");
   await page.close();
 });

@@ -34,7 +34,7 @@ pub fn arrange(app: &App, children: &[Node]) -> Arranged {
 fn shows(app: &App, node: &Node) -> bool {
     match node {
         Node::Component(id) => app.component(*id).is_some_and(|spec| {
-            matches!(spec.kind, Kind::Image | Kind::Gallery { .. }) && spec.interactive != Some(true)
+            matches!(spec.kind, Kind::Image { .. } | Kind::Gallery { .. }) && spec.interactive != Some(true)
         }),
         Node::Branch { children, .. } => !children.is_empty() && children.iter().all(|child| shows(app, child)),
     }

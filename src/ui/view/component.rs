@@ -17,14 +17,14 @@ pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
         Kind::Button { variant } => button::button(page, id, spec, *variant),
         Kind::Markdown => markdown::markdown(page, id, spec),
         #[cfg(feature = "pictures")]
-        Kind::Image => image::image(page, id, spec),
+        Kind::Image { max_side } => image::image(page, id, spec, *max_side),
         #[cfg(feature = "pictures")]
         Kind::Gallery { columns } => gallery::gallery(page, id, spec, *columns),
         #[cfg(feature = "pictures")]
         Kind::Folder => framed(page, id, spec, folder::folder(page, id, spec)),
         // Refused when the app was built.
         #[cfg(not(feature = "pictures"))]
-        Kind::Image | Kind::Gallery { .. } | Kind::Folder => nothing(),
+        Kind::Image { .. } | Kind::Gallery { .. } | Kind::Folder => nothing(),
         Kind::Checkbox => choice::checkbox(page, id, spec),
         Kind::Dropdown { choices } => framed(page, id, spec, choice::dropdown(page, id, spec, choices)),
         Kind::Slider(range) => framed(page, id, spec, choice::slider(page, id, spec, range)),
@@ -91,7 +91,7 @@ pub(super) fn error(page: Page, id: ComponentId) -> AnyView {
 pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     let view = page.component(id);
     let output = spec.interactive == Some(false);
-    let picture = matches!(spec.kind, Kind::Image | Kind::Gallery { .. });
+    let picture = matches!(spec.kind, Kind::Image { .. } | Kind::Gallery { .. });
     // Of a text, the text itself says that it is done.
     let told = move |status: &&Status| match status.phase {
         Phase::Failed => true,

@@ -47,6 +47,11 @@ impl El {
         self
     }
 
+    /// Done once, when the element is there; what is around it may not be yet.
+    pub(super) fn once(self, act: impl FnOnce(&web_sys::Element) + 'static) -> Self {
+        self.step(Box::new(act))
+    }
+
     /// An attribute that stays.
     pub(super) fn attr(self, name: &'static str, value: &str) -> Self {
         let value = value.to_owned();

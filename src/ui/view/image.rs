@@ -6,11 +6,12 @@ use super::Page;
 use super::canvas::{canvas, download_button};
 use super::component::{control, error, info, status};
 use super::el::{El, each, el, nothing, target};
+use super::mask;
 use crate::blocks::{ComponentSpec, Event};
 use crate::ids::ComponentId;
 use crate::value::{Picture, Value};
 
-pub(super) fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+pub(super) fn image(page: Page, id: ComponentId, spec: &ComponentSpec, max_side: u32) -> AnyView {
     let view = page.component(id);
     let picture = Memo::new(move |_| {
         view.with(|view| match &view.value {
@@ -21,10 +22,14 @@ pub(super) fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyVie
     let chosen = spec.interactive == Some(true);
     let empty = if chosen { "Drop a picture here, or choose a file" } else { "The picture will be here" };
     let is_empty = move || picture.with(Option::is_none);
-    let frame = el("div", "")
-        .live_attr("class", move || Some(if is_empty() { "frame frame-empty" } else { "frame" }.to_owned()))
-        .child(canvas(picture, &spec.label).live_flag("hidden", is_empty))
-        .child(el("p", "empty").text(empty).live_flag("hidden", move || !is_empty()));
+    let over = spec.over().filter(|_| chosen);
+    let frame = match over {
+        Some(over) => mask::frame(page, id, spec, picture, over),
+        None => el("div", "")
+            .live_attr("class", move || Some(if is_empty() { "frame frame-empty" } else { "frame" }.to_owned()))
+            .child(canvas(picture, &spec.label).live_flag("hidden", is_empty))
+            .child(el("p", "empty").text(empty).live_flag("hidden", move || !is_empty())),
+    };
     let app = page.app();
     let made_of = el("div", "made-of")
         .live_flag("hidden", is_empty)
@@ -34,8 +39,8 @@ pub(super) fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyVie
     el("figure", "picture")
         .attr("aria-label", &spec.label)
         .child(el("figcaption", "").text(&spec.label))
-        .child(if chosen { takes_drops(page, id, frame) } else { frame })
-        .child(if chosen { chooser(page, id, spec).into() } else { nothing() })
+        .child(if chosen { takes_drops(page, id, frame, max_side) } else { frame })
+        .child(if chosen { chooser(page, id, spec, max_side).into() } else { nothing() })
         .children([info(id, spec), error(page, id), status(page, id, spec)])
         .child(made_of)
         .into()
@@ -60,13 +65,14 @@ fn fact(key: &str, value: &str) -> AnyView {
     el("div", "").child(el("dt", "").text(key)).child(el("dd", "").text(value)).into()
 }
 
-fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec, max_side: u32) -> El {
     control("input", "file", page, id, spec)
         .attr("type", "file")
         .attr("accept", "image/*")
         .attr("aria-label", &format!("{}: choose a file", spec.label))
         .on("change", move |event| {
-            take(page, id, target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files()));
+            let files = target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files());
+            take(page, id, files, max_side);
         })
 }
 
@@ -84,46 +90,53 @@ fn remove_button(page: Page, id: ComponentId) -> El {
     })
 }
 
-fn takes_drops(page: Page, id: ComponentId, frame: El) -> El {
+fn takes_drops(page: Page, id: ComponentId, frame: El, max_side: u32) -> El {
     // Without this the browser would leave the page and open the file.
     frame.on("dragover", |event| event.prevent_default()).on("drop", move |event| {
         event.prevent_default();
         let dropped = event.dyn_ref::<web_sys::DragEvent>().and_then(web_sys::DragEvent::data_transfer);
-        take(page, id, dropped.and_then(|dropped| dropped.files()));
+        take(page, id, dropped.and_then(|dropped| dropped.files()), max_side);
     })
 }
 
-fn take(page: Page, id: ComponentId, files: Option<web_sys::FileList>) {
+fn take(page: Page, id: ComponentId, files: Option<web_sys::FileList>, max_side: u32) {
     let Some(file) = files.and_then(|files| files.item(0)) else { return };
     spawn_local(async move {
-        match decode(&file).await {
+        match decode(&file, max_side).await {
             Some(picture) => {
                 page.set(id, Value::Picture(picture));
                 page.fire(id, Event::Release);
             }
             None => page.component(id).update(|view| {
-                view.error = Some(format!(
-                    "This file is no picture that can be read here. Choose a PNG or JPEG of at most {} pixels a side.",
-                    Picture::MAX_SIDE
-                ));
+                view.error = Some("This file is no picture that can be read here. Choose a PNG or JPEG.".to_owned());
             }),
         }
     });
 }
 
-/// The browser decodes, so no file reaches a decoder of ours.
-async fn decode(file: &web_sys::File) -> Option<Picture> {
+/// The browser decodes, so no file reaches a decoder of ours, and reduces what is too large.
+async fn decode(file: &web_sys::File, max_side: u32) -> Option<Picture> {
     let promise = window().create_image_bitmap_with_blob(file).ok()?;
     let bitmap: web_sys::ImageBitmap = JsFuture::from(promise).await.ok()?.dyn_into().ok()?;
-    let (width, height) = (bitmap.width(), bitmap.height());
-    if width > Picture::MAX_SIDE || height > Picture::MAX_SIDE {
-        return None;
-    }
+    let (width, height) = within(bitmap.width(), bitmap.height(), max_side);
     let canvas: web_sys::HtmlCanvasElement = document().create_element("canvas").ok()?.dyn_into().ok()?;
     canvas.set_width(width);
     canvas.set_height(height);
     let context: web_sys::CanvasRenderingContext2d = canvas.get_context("2d").ok()??.dyn_into().ok()?;
-    context.draw_image_with_image_bitmap(&bitmap, 0.0, 0.0).ok()?;
-    let pixels = context.get_image_data(0.0, 0.0, f64::from(width), f64::from(height)).ok()?;
+    // A word that not every browser knows, and the others pass over.
+    let _ = js_sys::Reflect::set(&context, &"imageSmoothingQuality".into(), &"high".into());
+    let (wide, high) = (f64::from(width), f64::from(height));
+    context.draw_image_with_image_bitmap_and_dw_and_dh(&bitmap, 0.0, 0.0, wide, high).ok()?;
+    let pixels = context.get_image_data(0.0, 0.0, wide, high).ok()?;
     Picture::from_rgba(width, height, pixels.data().0).ok()
+}
+
+/// The sides of a picture brought to a longest side, if they go beyond it.
+fn within(width: u32, height: u32, max_side: u32) -> (u32, u32) {
+    let longest = width.max(height);
+    if longest <= max_side {
+        return (width, height);
+    }
+    let side = |side: u32| (f64::from(side) * f64::from(max_side) / f64::from(longest)).round().max(1.0) as u32;
+    (side(width), side(height))
 }

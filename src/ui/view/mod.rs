@@ -14,6 +14,8 @@ mod gallery;
 mod image;
 mod layout;
 mod markdown;
+#[cfg(feature = "pictures")]
+mod mask;
 mod number;
 mod page;
 mod panel;
