@@ -30,7 +30,8 @@ writeFileSync(wasmPath, shortenTexts(rewritten(before.wasm, glue, renamed)));
 // What only the dropped exports reached goes now. Rust puts nothing in the first kilobyte of memory: the stack ends there.
 optimise("-Oz", "--converge", "--low-memory-unused");
 writeFileSync(wasmPath, withOrder(readFileSync(wasmPath)));
-optimise("--reorder-functions-by-name");
+// Once more, as names cost the order of locals; the order of functions comes last.
+optimise("-Oz", "--reorder-functions-by-name");
 
 glue = glue.replace(/\b__wb\w+/g, (name) => renamed.get(name) ?? name).replace(/"\.\/[\w-]+_bg\.js"/, '"_"');
 const small = await minify(glue, { module: true, compress: { passes: 2 }, ecma: 2020 });
