@@ -1,4 +1,4 @@
-//! A chooser of folders. How its files are kept is in `folder.js`.
+//! A chooser of folders. How its files are kept is in `view.js`.
 
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
@@ -11,7 +11,7 @@ use crate::blocks::ComponentSpec;
 use crate::ids::ComponentId;
 use crate::value::Value;
 
-#[wasm_bindgen(module = "/src/ui/view/folder.js")]
+#[wasm_bindgen(module = "/src/ui/view/view.js")]
 extern "C" {
     #[wasm_bindgen(catch, js_name = takeIn)]
     async fn take_in(files: &web_sys::FileList, tell: &js_sys::Function) -> Result<JsValue, JsValue>;
@@ -40,7 +40,7 @@ async fn take(page: Page, id: ComponentId, files: web_sys::FileList, share: RwSi
     share.set(None);
     match taken.map(|address| address.as_string()) {
         Ok(address) => page.set(id, Value::Text(address.unwrap_or_default())),
-        // Errors of `folder.js` are worded for the visitor.
+        // Errors of `view.js` are worded for the visitor.
         Err(error) => {
             let error: js_sys::Error = error.unchecked_into();
             page.component(id).update(|view| view.error = Some(String::from(error.message())));

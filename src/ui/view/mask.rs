@@ -1,4 +1,4 @@
-//! A picture that is painted over another one, as a mask. How it is drawn and painted is in `paint.js`.
+//! A picture that is painted over another one, as a mask. How it is drawn and painted is in `view.js`.
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
@@ -11,7 +11,7 @@ use crate::blocks::{ComponentSpec, Event};
 use crate::ids::ComponentId;
 use crate::value::{Picture, Value};
 
-#[wasm_bindgen(module = "/src/ui/view/paint.js")]
+#[wasm_bindgen(module = "/src/ui/view/view.js")]
 extern "C" {
     #[wasm_bindgen(js_name = letPaint)]
     fn let_paint(canvas: &web_sys::Element, done: &js_sys::Function);
@@ -69,7 +69,7 @@ pub(super) fn frame(
             StoredValue::new_local(done);
         });
     let input = |kind: &str| el("input", "").attr("type", kind);
-    // `paint.js` reads them.
+    // `view.js` reads them.
     let size = input("range").attr("min", "1").attr("max", "40").attr("value", "8");
     let tools = el("div", "tools")
         .live_flag("hidden", nothing)

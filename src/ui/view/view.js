@@ -1,4 +1,7 @@
-// A mask on a canvas: how it is shown, and painted by pointer and by keys.
+// What views want of the browser and is shorter as a script: taking a folder in, showing a mask and painting it. One file, as
+// each is a request before the page can be used.
+import { CHOSEN, keepChosen } from "../../browser/files.js";
+
 // Pixels as whole words, lowest byte first: red, green, blue and how opaque.
 const PAINT = 0xff5028e6;
 const [WHITE, BLACK] = [0xffffffff, 0xff000000];
@@ -94,4 +97,22 @@ export function letPaint(canvas, done) {
     end();
     show();
   });
+}
+
+/** Takes a folder in that the visitor chose: keeps its files where the worker's files are read from, telling the share that is
+ * done; gives the folder's address. */
+export async function takeIn(files, tell) {
+  const all = [...files];
+  const name = all[0]?.webkitRelativePath.split("/")[0] ?? "";
+  if (!name) throw new Error("This folder has no files. Choose the one that has the model's files in it.");
+  const folder = `${CHOSEN}${encodeURIComponent(name)}/`;
+  const bytes = all.reduce((sum, file) => sum + file.size, 0);
+  let done = 0;
+  for (const file of all) {
+    const path = file.webkitRelativePath.slice(name.length + 1);
+    await keepChosen(folder + path.split("/").map(encodeURIComponent).join("/"), file);
+    done += file.size;
+    tell(done / Math.max(bytes, 1));
+  }
+  return folder;
 }
