@@ -253,7 +253,8 @@ fn what_visitors_give_is_tested_at_the_component() {
 fn a_picture_is_painted_over_one_of_its_own_app() {
     let app = Blocks::named("outer", |outer| {
         let photo = outer.add(Image::new().label("Photo"));
-        outer.add(Image::new().label("Mask").paint_over(photo));
+        let mask = outer.add(Image::new().label("Mask").paint_over(photo));
+        outer.add(Button::new("Go")).click(|_: Option<Picture>| (), mask, ());
         let inner = Blocks::named("inner", |ui| {
             ui.add(Image::new().label("Mask").paint_over(photo));
         });
@@ -264,4 +265,6 @@ fn a_picture_is_painted_over_one_of_its_own_app() {
     .build()
     .unwrap();
     assert!(app.components()[0].over().is_none() && app.components()[1].over().is_some());
+    // Nobody reads the photo, and yet there is one to choose.
+    assert_eq!(app.components()[0].interactive, Some(true));
 }

@@ -10,7 +10,7 @@ use super::app::{
 };
 use super::batch::{BatchCall, BatchSpec};
 use super::builder::Draft;
-use super::component::Kind;
+use super::component::{ComponentSpec, Kind};
 use super::context::Context;
 use super::handler::{ErasedHandler, Runs};
 use super::options::Pace;
@@ -363,13 +363,14 @@ fn settle_components(draft: &mut Draft) {
         draft.listeners.iter().flat_map(wires).map(|wire| wire.component).collect()
     };
     let (read, written) = (ids(|listening| &listening.inputs), ids(|listening| &listening.outputs));
+    let painted: SortedSet<ComponentId> = draft.components.iter().filter_map(ComponentSpec::over).collect();
     for (spec, id) in draft.components.iter_mut().zip((0u32..).map(ComponentId)) {
         if spec.label.trim().is_empty() {
             spec.label = spec.kind.name().to_owned();
         }
-        // A picture that nobody reads is for looking at; anything else that nobody writes is for the visitor.
+        // A picture that nobody reads or paints over is for looking at; anything else that nobody writes is for the visitor.
         let picture = matches!(spec.kind, Kind::Image { .. } | Kind::Gallery { .. });
-        let free = read.contains(&id) || (!written.contains(&id) && !picture);
+        let free = read.contains(&id) || (!written.contains(&id) && (!picture || painted.contains(&id)));
         spec.interactive.get_or_insert(free);
     }
 }
