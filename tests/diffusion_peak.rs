@@ -6,15 +6,19 @@ mod support;
 #[path = "support/zeros.rs"]
 mod zeros;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use gradus::diffusion::Precision;
+use gradus::diffusion::autoencoder::Autoencoder;
+use gradus::diffusion::config::Config;
+use gradus::diffusion::plan::{Cost, Plan};
 use gradus::diffusion::safetensors::Tensors;
-use gradus::diffusion::weights::{Meter, load};
+use gradus::diffusion::weights::{Meter, Weight, load};
+use gradus::kernels::nn::Stored;
 use gradus::kernels::{Buffer, BufferId, Command, Control, Engine, EngineError, Recording};
-use gradus::value::{EngineInfo, EngineKind};
+use gradus::value::{EngineInfo, EngineKind, Time};
 use peak_alloc::PeakAlloc;
 use support::Ticking;
 use support::watcher::Watcher;
@@ -31,6 +35,29 @@ struct Elsewhere {
     info: EngineInfo,
     next: Cell<u64>,
     written: Cell<u64>,
+    /// Words of all buffers, in order.
+    made: RefCell<Vec<usize>>,
+}
+
+impl Elsewhere {
+    fn new() -> Self {
+        let info = EngineInfo { kind: EngineKind::Gpu, largest_buffer: 1 << 31, ..cpu_info() };
+        Self { info, next: Cell::default(), written: Cell::default(), made: RefCell::default() }
+    }
+}
+
+/// A control that notes how many buffers there were at each checkpoint.
+struct Turns<'a>(&'a Elsewhere, RefCell<Vec<usize>>);
+
+impl Control for Turns<'_> {
+    fn now(&self) -> Time {
+        Time::ZERO
+    }
+
+    fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
+        self.1.borrow_mut().push(self.0.made.borrow().len());
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl Engine for Elsewhere {
@@ -39,6 +66,7 @@ impl Engine for Elsewhere {
     }
 
     fn buffer(&self, _: &str, words: usize) -> Result<Buffer, EngineError> {
+        self.made.borrow_mut().push(words);
         Ok(Buffer::new(BufferId(self.next.replace(self.next.get() + 1)), words, |_| ()))
     }
 
@@ -67,8 +95,7 @@ fn a_network_of_three_gigabytes_passes_through_little_memory() {
         let files = zeros::file(&specs);
         assert!(files.size > 3 << 30, "{} bytes", files.size);
         for (precision, share) in [(Precision::AsStored, 2), (Precision::EightBit, 3)] {
-            let info = EngineInfo { kind: EngineKind::Gpu, largest_buffer: 1 << 31, ..cpu_info() };
-            let engine = Elsewhere { info, next: Cell::default(), written: Cell::default() };
+            let engine = Elsewhere::new();
             let control = Ticking::by(Duration::from_millis(1));
             let watcher = Watcher::default();
             let before = MEMORY.current_usage();
@@ -84,6 +111,32 @@ fn a_network_of_three_gigabytes_passes_through_little_memory() {
             assert!(written * share < files.size * 102 / 100 && written > files.size / 5, "{precision:?}: {written}");
         }
     });
+}
+
+#[test]
+fn the_page_has_turns_while_hundreds_of_megabytes_are_made_ready() {
+    let config = br#"{"in_channels": 3, "out_channels": 3, "block_out_channels": [128, 256, 512, 512],
+        "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+        "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"],
+        "layers_per_block": 2, "norm_num_groups": 32, "latent_channels": 4}"#;
+    let graph =
+        Autoencoder::new(&Config::parse("vae/config.json", config).unwrap()).unwrap().decoder(1, [64, 64]).unwrap();
+    let engine = Elsewhere::new();
+    let weight = || Weight { buffer: engine.buffer("weight", 4).unwrap(), stored: Stored::Floats };
+    let weights: Vec<Weight> = graph.weights.iter().map(|_| weight()).collect();
+    let control = Turns(&engine, RefCell::default());
+    engine.made.borrow_mut().clear();
+    pollster::block_on(Plan::new(&graph, &engine, &control, &weights, false)).unwrap();
+    let bytes = |words: &[usize]| words.iter().sum::<usize>() as u64 * 4;
+    let made = engine.made.borrow();
+    assert!(bytes(&made) >= Cost::of(&graph).tensor_bytes && bytes(&made) > 256 << 20, "{} bytes", bytes(&made));
+    let mut turns = vec![0];
+    turns.extend(control.1.borrow().iter());
+    turns.push(made.len());
+    for pair in turns.windows(2) {
+        let between = &made[pair[0]..pair[1]];
+        assert!(bytes(between) <= 16 << 20 || between.len() == 1, "{} bytes in a turn", bytes(between));
+    }
 }
 
 fn cpu_info() -> EngineInfo {

@@ -186,6 +186,17 @@ fn the_largest_requests_are_counted_or_refused() {
 }
 
 #[test]
+fn a_configuration_of_four_levels_that_says_no_channels_has_those_of_stable_diffusion() {
+    let four = |channels: &str| {
+        let levels = r#""down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
+            "DownBlock2D"], "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D",
+            "CrossAttnUpBlock2D"]"#;
+        Unet::new(&config(&format!("{{{levels}{channels}}}"))).unwrap()
+    };
+    assert_eq!(four(""), four(", \"block_out_channels\": [320, 640, 1280, 1280]"));
+}
+
+#[test]
 fn what_is_not_supported_is_named() {
     let refused = |json: &str| Unet::new(&config(json)).unwrap_err().to_string();
     let blocks = r#""down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"], "norm_num_groups": 1"#;
@@ -202,6 +213,7 @@ fn what_is_not_supported_is_named() {
     check("attention_head_dim", "3");
     check("in_channels", "0");
     check("in_channels", "1e300");
+    assert!(refused(&format!("{{{blocks}}}")).contains("block_out_channels"));
     let error = refused(r#"{"down_block_types": ["AttnDownBlock2D"], "up_block_types": ["UpBlock2D"]}"#);
     assert!(error.contains("down_block_types") && error.contains("CrossAttnDownBlock2D"), "{error}");
 }

@@ -88,6 +88,12 @@ fn what_a_pipeline_or_a_tokenizer_says_beside_is_refused_with_its_name() {
             ("tokenizer/tokenizer_config.json", "{", "{\"do_lower_case\": false, ", "do_lower_case"),
             ("tokenizer/tokenizer_config.json", "{", "{\"add_magic\": true, ", "add_magic"),
         ];
+        let two = ("text_encoder_2/config.json", "\"max_position_embeddings\": 11", "\"max_position_embeddings\": 12");
+        let files = fixtures::files("xl", |name, bytes| {
+            (name == two.0).then(|| String::from_utf8(bytes.to_vec()).unwrap().replacen(two.1, two.2, 1).into_bytes())
+        });
+        let refused = Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.err().unwrap();
+        assert!(refused.message().contains("max_position_embeddings"), "{refused}");
         for (path, from, to, field) in cases {
             let files = fixtures::files("sd1", |name, bytes| {
                 (name == path).then(|| String::from_utf8(bytes.to_vec()).unwrap().replacen(from, to, 1).into_bytes())

@@ -71,7 +71,7 @@ impl Pipeline {
         let tensors = Tensors::open(&*self.files, "vae", "diffusion_pytorch_model").await?;
         let mut meter = Meter::new(&Silent, 1, 0);
         let weights = load(&graph.weights, &tensors, self.precision, &*self.files, engine, control, &mut meter).await?;
-        let plan = Plan::new(&graph, engine, &weights, false)?;
+        let plan = Plan::new(&graph, engine, control, &weights, false).await?;
         plan.prepare(&[], engine, control, observer).await?;
         observer.progress(Progress::doing("Reading the picture"));
         let [scale, shift] = self.of.autoencoder.range();

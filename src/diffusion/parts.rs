@@ -119,12 +119,16 @@ impl Parts {
             return Err(Error::new("The text encoders' hidden_size is not the UNet's cross_attention_dim."));
         }
         if let (Some((numbers, all)), Some(clip)) = (unet.addition, clips.get(1))
-            && (all != clip.projection + 6 * numbers || clips[0].tokens != clip.tokens)
+            && all != clip.projection + 6 * numbers
         {
             return Err(Error::new(
                 "The UNet's projection_class_embeddings_input_dim is not the second text encoder's projection_dim and \
                  six of addition_time_embed_dim.",
             ));
+        }
+        // Their states are set side by side, token by token.
+        if clips.iter().any(|clip| clip.tokens != clips[0].tokens) {
+            return Err(Error::new("The two text encoders' max_position_embeddings differ, which is not supported."));
         }
         let latent = autoencoder.latent_channels();
         // A network that paints into a picture reads a mask and the latent of what is kept as well.

@@ -364,7 +364,7 @@ impl Pipeline {
             return Ok(sampling);
         }
         let weights = self.weights(&self.of.of_unet, run).await?;
-        let sampling = Sampling::new(&self.of.unet, &weights, run.engine, shape)?;
+        let sampling = Sampling::new(&self.of.unet, &weights, run.engine, run.control, shape).await?;
         sampling.prepare(run.engine, run.control, run.observer).await?;
         Ok(sampling)
     }
@@ -378,7 +378,7 @@ impl Pipeline {
         }
         let weights = self.weights(&self.of.of_decoder, run).await?;
         let graph = self.of.autoencoder.decoder(shape.pictures, shape.size)?;
-        let plan = Plan::new(&graph, run.engine, &weights, false)?;
+        let plan = Plan::new(&graph, run.engine, run.control, &weights, false).await?;
         plan.prepare(&[&nn::PIXELS], run.engine, run.control, run.observer).await?;
         let small = small::plan(&self.of.autoencoder, &weights, shape, run).await?;
         Ok(Decoder { plan, small })

@@ -124,6 +124,9 @@ fn call_of(work: &Work, stored: Stored, choices: TileChoices) -> Call {
     }
 }
 
+/// So many words are zeroed between two turns of the event loop: some milliseconds.
+const WORDS_A_TURN: usize = 4 << 20;
+
 /// A graph on an engine: its memory and its recording.
 pub struct Plan {
     recording: Recording,
@@ -133,15 +136,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Allocates the tensors and records the graph; with `named`, tensors that modules made are kept to be read.
+    /// Allocates the tensors and records the graph; with `named`, tensors that modules made are kept to be read. Zeroing
+    /// hundreds of megabytes takes a tenth of a second on the CPU's engine, so there are turns of the event loop between.
     ///
     /// # Errors
     /// When the engine has not enough memory, or the weights are another graph's.
-    pub fn new(graph: &Graph, engine: &dyn Engine, weights: &[Weight], named: bool) -> Result<Self, Error> {
+    pub async fn new(
+        graph: &Graph,
+        engine: &dyn Engine,
+        control: &dyn Control,
+        weights: &[Weight],
+        named: bool,
+    ) -> Result<Self, Error> {
         let kept: Vec<Node> = if named { graph.names.iter().map(|(_, node)| *node).collect() } else { Vec::new() };
         let layout = Layout::of(graph, &kept);
-        let mut slots = Vec::new();
+        let (mut slots, mut since) = (Vec::new(), 0);
         for &size in &layout.sizes {
+            since += size;
+            if since > WORDS_A_TURN {
+                control.checkpoint().await;
+                since = size;
+            }
             slots.push(engine.buffer("tensor", size)?);
         }
         // No call leaves more than four places open, and no buffer is bound twice.

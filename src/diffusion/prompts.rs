@@ -50,7 +50,7 @@ impl Pipeline {
             let texts = count * shape.tokens / encoder.tokens().max(1);
             let plan = match before.next() {
                 Some((of, plan)) if of == texts => plan,
-                _ => encoder.plan(texts, &self.weights(&encoder.stage, run).await?, engine)?,
+                _ => encoder.plan(texts, &self.weights(&encoder.stage, run).await?, run).await?,
             };
             plan.prepare(&[], engine, control, observer).await?;
             observer.progress(Progress::doing("Reading the prompt"));

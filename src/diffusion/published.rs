@@ -61,7 +61,7 @@ fn slice(file: &'static [u8], build: impl FnOnce(&mut Graph) -> Node, inputs: &[
         let mut meter = Meter::new(&Nobody, 1, 0);
         let specs = &graph.weights;
         let loaded = weights::load(specs, &tensors, Precision::AsStored, &files, &engine, &Nobody, &mut meter).await;
-        let plan = Plan::new(&graph, &engine, &loaded.unwrap(), false).unwrap();
+        let plan = Plan::new(&graph, &engine, &Nobody, &loaded.unwrap(), false).await.unwrap();
         let mut recording = Recording::new();
         for (number, values) in inputs.iter().enumerate() {
             plan.write(&mut recording, number, values).unwrap();

@@ -55,10 +55,16 @@ impl Sampling {
     ///
     /// # Errors
     /// When the network cannot be of this shape, or memory is short.
-    pub fn new(unet: &Unet, weights: &[Weight], engine: &dyn Engine, shape: Shape) -> Result<Self, Error> {
+    pub async fn new(
+        unet: &Unet,
+        weights: &[Weight],
+        engine: &dyn Engine,
+        control: &dyn Control,
+        shape: Shape,
+    ) -> Result<Self, Error> {
         let batch = shape.pictures * if shape.pair(unet) { 2 } else { 1 };
         let graph = unet.graph(batch, shape.size, shape.tokens)?;
-        let plan = Plan::new(&graph, engine, weights, false)?;
+        let plan = Plan::new(&graph, engine, control, weights, false).await?;
         let missing = || Error::new("The network has no input or output.");
         let node = plan.input(0).map(|(node, _)| *node).ok_or_else(missing)?;
         let node = Node { pictures: shape.pictures, ..node };

@@ -34,7 +34,7 @@ pub(super) async fn plan(
     recording.write(&buffer, &both);
     engine.run(&recording, control).await?;
     let all = [before, &[Weight { buffer, stored: Stored::Floats }]].concat();
-    Plan::new(&graph, engine, &all, false).map(Some)
+    Plan::new(&graph, engine, control, &all, false).await.map(Some)
 }
 
 /// Taps of a 3×3 kernel, to one side.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::clip::Clip;
 use super::emphasis;
 use super::lora::Merge;
+use super::pipeline::Run;
 use super::plan::Plan;
 use super::safetensors::Tensors;
 use super::stage::Stage;
@@ -71,8 +72,13 @@ impl Encoder {
     }
 
     /// The network for so many texts, on the engine.
-    pub(super) fn plan(&self, texts: usize, weights: &[Weight], engine: &dyn Engine) -> Result<Plan, Error> {
-        Plan::new(&self.clip.graph(texts, self.tokens())?, engine, weights, false)
+    pub(super) async fn plan(
+        &self,
+        texts: usize,
+        weights: &[Weight],
+        Run { engine, control, .. }: Run<'_>,
+    ) -> Result<Plan, Error> {
+        Plan::new(&self.clip.graph(texts, self.tokens())?, engine, control, weights, false).await
     }
 
     /// The prompts' tokens; with `emphasis`, brackets weigh and a long prompt becomes several chunks (at least `least`).

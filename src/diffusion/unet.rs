@@ -56,6 +56,9 @@ pub struct Unet {
 
 const MIDDLES: [&str; 2] = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"];
 
+/// Channels of the levels where a configuration does not say them.
+const USUAL_CHANNELS: [usize; 4] = [320, 640, 1280, 1280];
+
 /// No network has more; a hostile file shall not make tables for them.
 const MOST_CHANNELS: usize = 8192;
 
@@ -131,7 +134,11 @@ impl Unet {
         let count = down.len();
         let mut up = config.texts("up_block_types")?;
         up.reverse();
-        let channels = config.counts("block_out_channels", count, 320)?;
+        let channels = match config.get("block_out_channels") {
+            None if count == USUAL_CHANNELS.len() => USUAL_CHANNELS.to_vec(),
+            // Of other numbers of levels there is no usual one: zeros are refused below.
+            _ => config.counts("block_out_channels", count, 0)?,
+        };
         let layers = config.counts("layers_per_block", count, 2)?;
         let depths = config.counts("transformer_layers_per_block", count, 1)?;
         // The field was misnamed once and for all: it is the number of heads.
@@ -158,7 +165,7 @@ impl Unet {
             let crosses_up = kind(up[n], "UpBlock2D", "CrossAttnUpBlock2D", "up_block_types")?;
             let (layers, channels, heads) = (layers[n], channels[n], heads[n]);
             if channels == 0 || channels > MOST_CHANNELS {
-                return Err(config.refuse("block_out_channels", "1 to 8192 channels"));
+                return Err(config.refuse("block_out_channels", "1 to 8192 channels for each block"));
             }
             if layers == 0 || layers > 16 {
                 return Err(config.refuse("layers_per_block", "1 to 16 layers"));

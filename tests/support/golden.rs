@@ -234,7 +234,7 @@ impl<'a> Golden<'a> {
         if let Some(tamper) = self.tamper {
             tamper(&mut graph);
         }
-        let plan = Plan::new(&graph, self.engine, weights, !paths.is_empty())?;
+        let plan = Plan::new(&graph, self.engine, self.control, weights, !paths.is_empty()).await?;
         let mut recording = Recording::new();
         for (number, values) in inputs.iter().enumerate() {
             plan.write(&mut recording, number, values)?;
@@ -407,7 +407,7 @@ impl<'a> Golden<'a> {
         let (noise, context) = (self.shape(case, "noise_in")?, self.shape(case, "context")?);
         let guidance = self.number(case, "guidance")? as f32;
         let shape = Shape { pictures: noise[0], size: [noise[2], noise[3]], tokens: context[1], guidance };
-        let mut sampling = Sampling::new(&unet, &weights, self.engine, shape)?;
+        let mut sampling = Sampling::new(&unet, &weights, self.engine, self.control, shape).await?;
         let mut states = self.field(case, "context").await?;
         if !shape.pair(&unet) && context[0] > noise[0] {
             states.drain(..states.len() / 2);

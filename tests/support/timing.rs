@@ -50,7 +50,7 @@ pub async fn time(
         .iter()
         .map(|spec| Weight { buffer: engine.buffer("weight", spec.count()).unwrap(), stored: Stored::Floats })
         .collect();
-    let plan = Plan::new(graph, engine, &weights, false).unwrap();
+    let plan = Plan::new(graph, engine, control, &weights, false).await.unwrap();
     let mut times = Vec::new();
     for _ in 0..=runs {
         let began = seconds();

@@ -150,7 +150,7 @@ impl Bench {
         }
         for (variant, choices) in self.choices().await? {
             self.engine.choose(choices);
-            let plan = Plan::new(graph, &*self.engine, &weights, false).map_err(told)?;
+            let plan = Plan::new(graph, &*self.engine, &self.control, &weights, false).await.map_err(told)?;
             let inputs = (0..).map_while(|number| plan.input(number));
             for (_, buffer) in inputs.collect::<Vec<&(_, Buffer)>>() {
                 self.fill(buffer, &PLAIN).await?;

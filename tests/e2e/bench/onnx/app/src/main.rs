@@ -92,7 +92,7 @@ impl Network {
         let weights =
             weights::load(&graph.weights, &tensors, Precision::AsStored, &files, &*engine, &control, &mut meter)
                 .await?;
-        let plan = Plan::new(&graph, &*engine, &weights, false)?;
+        let plan = Plan::new(&graph, &*engine, &control, &weights, false).await?;
         Ok(Self { engine, control, unet, plan })
     }
 
