@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::batch::BatchSpec;
-use super::component::ComponentSpec;
+use super::component::{ComponentSpec, Draw};
 use super::handler::{ErasedHandler, Runs};
 use super::options::Pace;
 use crate::ids::{ComponentId, LaneId, ListenerId};
@@ -174,6 +174,7 @@ pub struct App {
     pub(super) root: Node,
     pub(super) warnings: Vec<String>,
     pub(super) most_waiting: Option<usize>,
+    pub(super) tabs: Draw,
     pub(super) hash: u64,
 }
 
@@ -206,6 +207,12 @@ impl App {
     #[must_use]
     pub fn root(&self) -> &Node {
         &self.root
+    }
+
+    /// How its Tabs are drawn, where it has any.
+    #[must_use]
+    pub fn tabs(&self) -> Draw {
+        self.tabs
     }
 
     /// How many jobs may wait in all lanes together.

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::app::{App, BuildErrors, Event, Layout, Node};
-use super::component::{ComponentSpec, Kind};
+use super::component::{ComponentSpec, Draw, Drawn, Kind, Tabs};
 use super::components::{Button, Checkbox, Component, Dropdown, Folder, Image, Number, Slider, Textbox};
 use super::freeze::{self, Batching, Limit, Listening, Options};
 use super::handler::Handler;
@@ -40,6 +40,7 @@ pub(super) struct Draft {
     pub(super) listeners: Vec<Listening>,
     pub(super) default_limit: Limit,
     pub(super) most_waiting: Option<usize>,
+    pub(super) tabs: Draw,
 }
 
 impl Blocks {
@@ -55,6 +56,7 @@ impl Blocks {
             listeners: RefCell::default(),
             default_limit: Cell::new(Limit::Default),
             most_waiting: Cell::new(None),
+            tabs: Cell::new(&()),
         };
         describe(&ui);
         Self(Draft {
@@ -65,6 +67,7 @@ impl Blocks {
             listeners: ui.listeners.into_inner(),
             default_limit: ui.default_limit.get(),
             most_waiting: ui.most_waiting.get(),
+            tabs: ui.tabs.get(),
         })
     }
 
@@ -85,6 +88,7 @@ pub struct Ui {
     listeners: RefCell<Vec<Listening>>,
     default_limit: Cell<Limit>,
     pub(super) most_waiting: Cell<Option<usize>>,
+    tabs: Cell<Draw>,
 }
 
 impl Ui {
@@ -114,6 +118,7 @@ impl Ui {
 
     /// Tabs: `inside` adds them with [`Ui::tab`].
     pub fn tabs<'u, R>(&'u self, inside: impl FnOnce(&'u Self) -> R) -> R {
+        self.tabs.set(Tabs::DRAW);
         self.branch(Layout::Tabs, "", inside)
     }
 

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
@@ -5,6 +6,20 @@ use super::app::Event;
 use super::wires::Wire;
 use crate::ids::ComponentId;
 use crate::value::{Value, decimal};
+
+/// How the page draws something, as a value that `ui` alone can read; nothing of it is known here.
+pub type Draw = &'static (dyn Any + Send + Sync);
+
+/// What the page can draw. The way to a view begins at the type that an author adds, and not in a match over all kinds:
+/// so an app's download has the views of what it shows, and of nothing else. `ui` says which views these are.
+pub trait Drawn {
+    /// The view.
+    const DRAW: Draw;
+}
+
+/// [`Ui::tabs`](super::Ui::tabs), to [`Drawn`].
+#[derive(Clone, Copy, Debug)]
+pub struct Tabs;
 
 /// What every component has, whatever its kind; what the page draws it from.
 #[derive(Clone, Debug)]
@@ -25,6 +40,7 @@ pub struct ComponentSpec {
     pub check: Option<Check>,
     /// The picture that it is painted over.
     pub(super) over: Option<Wire>,
+    draw: Draw,
 }
 
 /// An author's test of a visitor's value: `Err` is the message shown at the component.
@@ -167,7 +183,13 @@ impl Kind {
 }
 
 impl ComponentSpec {
-    pub(super) fn new(kind: Kind, value: Value) -> Self {
+    /// Of a component that is drawn as a `C`.
+    pub(super) fn new<C: Drawn>(kind: Kind, value: Value) -> Self {
+        Self { draw: C::DRAW, ..Self::hidden(kind, value) }
+    }
+
+    /// Of a component that is not drawn.
+    pub(super) fn hidden(kind: Kind, value: Value) -> Self {
         Self {
             label: String::new(),
             info: String::new(),
@@ -177,7 +199,14 @@ impl ComponentSpec {
             kind,
             check: None,
             over: None,
+            draw: &(),
         }
+    }
+
+    /// How it is drawn.
+    #[must_use]
+    pub fn draw(&self) -> Draw {
+        self.draw
     }
 
     /// The picture that this one is painted over, where it is.

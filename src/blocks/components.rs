@@ -23,7 +23,7 @@ macro_rules! component {
             #[must_use]
             #[allow(clippy::new_without_default, reason = "Default is given beside the label")]
             pub fn new() -> Self {
-                Self(ComponentSpec::new($kind, $value))
+                Self(ComponentSpec::new::<Self>($kind, $value))
             }
 
             /// A sentence of help.
@@ -385,7 +385,7 @@ impl Button {
     /// A button with this text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        let mut spec = ComponentSpec::new(Kind::Button { variant: Variant::default() }, Value::Null);
+        let mut spec = ComponentSpec::new::<Self>(Kind::Button { variant: Variant::default() }, Value::Null);
         spec.label = text.into();
         Self(spec)
     }
@@ -431,7 +431,7 @@ impl Markdown {
     /// A text in Markdown.
     #[must_use]
     pub fn new(source: impl Into<String>) -> Self {
-        Self(ComponentSpec::new(Kind::Markdown, Value::Text(source.into())))
+        Self(ComponentSpec::new::<Self>(Kind::Markdown, Value::Text(source.into())))
     }
 
     /// Whether it is drawn.

@@ -142,8 +142,8 @@ pub(super) fn freeze(mut draft: Draft) -> Result<App, BuildErrors> {
         .collect();
     let hash = shape_hash(&draft, &listeners, &lanes);
     let root = Node::Branch { layout: Layout::Column, label: String::new(), children: draft.children };
-    let (name, components, most_waiting) = (draft.name, draft.components, draft.most_waiting);
-    Ok(App { name, components, listeners, lanes, root, warnings, most_waiting, hash })
+    let (name, components, most_waiting, tabs) = (draft.name, draft.components, draft.most_waiting, draft.tabs);
+    Ok(App { name, components, listeners, lanes, root, warnings, most_waiting, tabs, hash })
 }
 
 fn listener_id(index: usize) -> ListenerId {

@@ -28,7 +28,7 @@ impl<T: Payload> State<T> {
     /// A state that begins with this value.
     #[must_use]
     pub fn new(value: T) -> Self {
-        Self(ComponentSpec::new(Kind::State, value.into_value()), PhantomData)
+        Self(ComponentSpec::hidden(Kind::State, value.into_value()), PhantomData)
     }
 }
 
@@ -55,7 +55,7 @@ impl<T: Payload> BrowserState<T> {
     /// A state kept under `key`; this value until something was kept.
     #[must_use]
     pub fn new(key: impl Into<String>, value: T) -> Self {
-        Self(ComponentSpec::new(Kind::BrowserState { key: key.into() }, value.into_value()), PhantomData)
+        Self(ComponentSpec::hidden(Kind::BrowserState { key: key.into() }, value.into_value()), PhantomData)
     }
 }
 
@@ -85,7 +85,7 @@ impl Timer {
     #[must_use]
     pub fn every(every: Duration) -> Self {
         let every = every.max(Duration::from_millis(10));
-        Self(ComponentSpec::new(Kind::Timer { every }, Value::Bool(true)))
+        Self(ComponentSpec::hidden(Kind::Timer { every }, Value::Bool(true)))
     }
 
     /// Whether it runs from the start; it does unless set.

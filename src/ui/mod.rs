@@ -5,6 +5,8 @@
 //! nodes.
 
 pub mod model;
+#[cfg(not(all(target_arch = "wasm32", feature = "pictures")))]
+mod nowhere;
 #[cfg(target_arch = "wasm32")]
 mod view;
 

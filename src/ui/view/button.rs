@@ -1,11 +1,17 @@
 use leptos::prelude::*;
 
 use super::Page;
-use super::el::el;
-use crate::blocks::{ComponentSpec, Event, Variant};
+use super::component::View;
+use super::el::{el, nothing};
+use crate::blocks::{Button, ComponentSpec, Draw, Drawn, Event, Kind, Variant};
 use crate::ids::ComponentId;
 
-pub(super) fn button(page: Page, id: ComponentId, spec: &ComponentSpec, variant: Variant) -> AnyView {
+impl Drawn for Button {
+    const DRAW: Draw = &View { draw: button, sheet: "" };
+}
+
+fn button(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+    let Kind::Button { variant } = spec.kind else { return nothing() };
     let class = match variant {
         Variant::Primary => "button button-primary",
         Variant::Secondary => "button",

@@ -4,14 +4,28 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::component::{control, control_id, under};
+use super::component::{View, control, control_id, framed, under};
 use super::el::{El, el, set, target};
 use super::number::number_text;
-use crate::blocks::{ComponentSpec, Event, Range};
+use crate::blocks::{Checkbox, ComponentSpec, Draw, Drawn, Dropdown, Event, Kind, Slider};
 use crate::ids::ComponentId;
+use crate::ui::model::style;
 use crate::value::Value;
 
-pub(super) fn checkbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+impl Drawn for Checkbox {
+    const DRAW: Draw = &View { draw: checkbox, sheet: style::CHOICE };
+}
+
+impl Drawn for Dropdown {
+    const DRAW: Draw = &View { draw: |page, id, spec| framed(page, id, spec, dropdown(page, id, spec)), sheet: "" };
+}
+
+impl Drawn for Slider {
+    const DRAW: Draw =
+        &View { draw: |page, id, spec| framed(page, id, spec, slider(page, id, spec)), sheet: style::CHOICE };
+}
+
+fn checkbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     let view = page.component(id);
     let input = control("input", "", page, id, spec)
         .attr("type", "checkbox")
@@ -29,9 +43,12 @@ pub(super) fn checkbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> Any
     el("div", "field").child(label).children(under(page, id, spec)).into()
 }
 
-pub(super) fn dropdown(page: Page, id: ComponentId, spec: &ComponentSpec, choices: &[String]) -> El {
+fn dropdown(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
     let view = page.component(id);
-    let built = choices.to_vec();
+    let built = match &spec.kind {
+        Kind::Dropdown { choices } => choices.clone(),
+        _ => Vec::new(),
+    };
     let choices = Memo::new(move |_| view.with(|view| view.choices.as_ref().map_or(built.clone(), |all| all.to_vec())));
     control("select", "input", page, id, spec)
         .flag("disabled", spec.interactive == Some(false))
@@ -65,7 +82,8 @@ fn offer(select: &web_sys::Element, choices: &[String]) {
     }
 }
 
-pub(super) fn slider(page: Page, id: ComponentId, spec: &ComponentSpec, range: &Range) -> El {
+fn slider(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+    let Kind::Slider(range) = &spec.kind else { return el("span", "") };
     let view = page.component(id);
     let (low, high) = (range.minimum.unwrap_or(0.0), range.maximum.unwrap_or(100.0));
     let step = range.step.unwrap_or((high - low) / 100.0);

@@ -2,36 +2,28 @@
 
 use leptos::prelude::*;
 
+use super::Page;
 use super::el::{El, el, nothing, set};
-use super::{Page, button, choice, markdown, number, textbox};
-#[cfg(feature = "pictures")]
-use super::{folder, gallery, image};
-use crate::blocks::{ComponentSpec, Kind};
+use crate::blocks::{ComponentSpec, Draw, Kind};
 use crate::ids::ComponentId;
 use crate::runtime::view::{Phase, Status};
 
+/// A kind's view, and the sheet that is for it alone.
+pub(super) struct View {
+    pub(super) draw: fn(Page, ComponentId, &ComponentSpec) -> AnyView,
+    pub(super) sheet: &'static str,
+}
+
+impl View {
+    pub(super) fn of(draw: Draw) -> Option<&'static Self> {
+        draw.downcast_ref()
+    }
+}
+
 pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
     let app = page.app();
-    let Some(spec) = app.component(id).filter(|spec| spec.visible) else { return nothing() };
-    match &spec.kind {
-        Kind::Button { variant } => button::button(page, id, spec, *variant),
-        Kind::Markdown => markdown::markdown(page, id, spec),
-        #[cfg(feature = "pictures")]
-        Kind::Image { max_side } => image::image(page, id, spec, *max_side),
-        #[cfg(feature = "pictures")]
-        Kind::Gallery { columns } => gallery::gallery(page, id, spec, *columns),
-        #[cfg(feature = "pictures")]
-        Kind::Folder => framed(page, id, spec, folder::folder(page, id, spec)),
-        // Refused when the app was built.
-        #[cfg(not(feature = "pictures"))]
-        Kind::Image { .. } | Kind::Gallery { .. } | Kind::Folder => nothing(),
-        Kind::Checkbox => choice::checkbox(page, id, spec),
-        Kind::Dropdown { choices } => framed(page, id, spec, choice::dropdown(page, id, spec, choices)),
-        Kind::Slider(range) => framed(page, id, spec, choice::slider(page, id, spec, range)),
-        Kind::Number(range) => framed(page, id, spec, number::number(page, id, spec, range)),
-        Kind::Textbox { .. } => framed(page, id, spec, textbox::textbox(page, id, spec)),
-        Kind::State | Kind::BrowserState { .. } | Kind::Timer { .. } => nothing(),
-    }
+    let shown = app.component(id).filter(|spec| spec.visible).and_then(|spec| Some((spec, View::of(spec.draw())?)));
+    shown.map_or_else(nothing, |(spec, view)| (view.draw)(page, id, spec))
 }
 
 /// The id of a component's control in the document.

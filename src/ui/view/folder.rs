@@ -5,9 +5,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::Page;
-use super::component::{bar, control};
+use super::component::{View, bar, control, framed};
 use super::el::{El, el, target};
-use crate::blocks::ComponentSpec;
+use crate::blocks::{ComponentSpec, Draw, Drawn, Folder};
 use crate::ids::ComponentId;
 use crate::value::Value;
 
@@ -17,7 +17,11 @@ extern "C" {
     async fn take_in(files: &web_sys::FileList, tell: &js_sys::Function) -> Result<JsValue, JsValue>;
 }
 
-pub(super) fn folder(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+impl Drawn for Folder {
+    const DRAW: Draw = &View { draw: |page, id, spec| framed(page, id, spec, folder(page, id, spec)), sheet: "" };
+}
+
+fn folder(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
     let share: RwSignal<Option<f32>> = RwSignal::new(None);
     let input = control("input", "file", page, id, spec)
         .attr("type", "file")

@@ -3,13 +3,19 @@ use wasm_bindgen::JsCast as _;
 
 use super::Page;
 use super::canvas::{canvas, download_button};
-use super::component::{error, info, status};
-use super::el::{each, el, target};
-use crate::blocks::ComponentSpec;
+use super::component::{View, error, info, status};
+use super::el::{each, el, nothing, target};
+use crate::blocks::{ComponentSpec, Draw, Drawn, Gallery, Kind};
 use crate::ids::ComponentId;
+use crate::ui::model::style;
 use crate::value::{Picture, Value};
 
-pub(super) fn gallery(page: Page, id: ComponentId, spec: &ComponentSpec, columns: u32) -> AnyView {
+impl Drawn for Gallery {
+    const DRAW: Draw = &View { draw: gallery, sheet: style::PICTURE };
+}
+
+fn gallery(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+    let Kind::Gallery { columns } = spec.kind else { return nothing() };
     let view = page.component(id);
     let at = move |index: u64| {
         view.with(|view| match &view.value {

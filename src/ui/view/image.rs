@@ -4,14 +4,20 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::Page;
 use super::canvas::{canvas, download_button};
-use super::component::{control, error, info, status};
+use super::component::{View, control, error, info, status};
 use super::el::{El, each, el, nothing, target};
 use super::mask;
-use crate::blocks::{ComponentSpec, Event};
+use crate::blocks::{ComponentSpec, Draw, Drawn, Event, Image, Kind};
 use crate::ids::ComponentId;
+use crate::ui::model::style;
 use crate::value::{Picture, Value};
 
-pub(super) fn image(page: Page, id: ComponentId, spec: &ComponentSpec, max_side: u32) -> AnyView {
+impl Drawn for Image {
+    const DRAW: Draw = &View { draw: image, sheet: style::PICTURE };
+}
+
+fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+    let Kind::Image { max_side } = spec.kind else { return nothing() };
     let view = page.component(id);
     let picture = Memo::new(move |_| {
         view.with(|view| match &view.value {

@@ -1,14 +1,19 @@
 use leptos::prelude::*;
 
 use super::Page;
-use super::component::status;
+use super::component::{View, status};
 use super::el::{each, el, nothing, text};
-use crate::blocks::ComponentSpec;
+use crate::blocks::{ComponentSpec, Draw, Drawn, Markdown};
 use crate::ids::ComponentId;
 use crate::ui::model::markdown::{Markup, parse};
+use crate::ui::model::style;
 use crate::value::Value;
 
-pub(super) fn markdown(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+impl Drawn for Markdown {
+    const DRAW: Draw = &View { draw: markdown, sheet: style::MARKDOWN };
+}
+
+fn markdown(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     let view = page.component(id);
     let source = move || match view.with_untracked(|view| view.value.clone()) {
         Value::Text(text) => text,

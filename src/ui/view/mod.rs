@@ -20,16 +20,20 @@ mod number;
 mod page;
 mod panel;
 mod refresh;
+mod tabs;
 mod textbox;
 mod toasts;
 mod waiting;
 
+use component::View;
 use leptos::prelude::*;
+use tabs::TabsView;
 
 use crate::blocks::{App, BuildErrors, Event};
 use crate::ids::{ComponentId, JobId};
 use crate::runtime::Runtime;
 use crate::runtime::view::{ComponentView, PanelView, Toast};
+use crate::ui::model::style::BASE;
 use crate::value::Value;
 
 /// What every view needs: where to send commands, and the signals it draws from. Copied freely.
@@ -94,9 +98,21 @@ impl Page {
     }
 }
 
+/// The sheet of what every page has, and those of what this one shows.
+fn sheets(app: &App) -> String {
+    let of_components = app.components().iter().filter_map(|spec| View::of(spec.draw())).map(|view| view.sheet);
+    let mut all: Vec<&str> = vec![BASE];
+    for sheet in of_components.chain(TabsView::of(app.tabs()).map(|view| view.sheet)) {
+        if !all.contains(&sheet) {
+            all.push(sheet);
+        }
+    }
+    all.concat()
+}
+
 /// Shows the app in the document's body.
 pub fn mount(runtime: &Runtime) {
-    page::adopt_style();
+    page::adopt_style(&sheets(runtime.app()));
     document().set_title(runtime.app().name());
     let page = Page::new(runtime);
     refresh::follow(page, runtime);
@@ -105,7 +121,7 @@ pub fn mount(runtime: &Runtime) {
 
 /// Shows why the app cannot be built.
 pub fn show_build_errors(errors: &BuildErrors) {
-    page::adopt_style();
+    page::adopt_style(BASE);
     let lines = errors.0.clone();
     leptos::mount::mount_to_body(move || -> AnyView {
         let lines = lines.iter().map(|line| el::el("li", "").text(line).into());

@@ -2,20 +2,25 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::Page;
-use super::component::control;
+use super::component::{View, control, framed};
 use super::el::{El, target};
-use crate::blocks::{ComponentSpec, Event, Range};
+use crate::blocks::{ComponentSpec, Draw, Drawn, Event, Kind, Number};
 use crate::ids::ComponentId;
 use crate::value::Value;
 
+impl Drawn for Number {
+    const DRAW: Draw = &View { draw: |page, id, spec| framed(page, id, spec, number(page, id, spec)), sheet: "" };
+}
+
 /// A text input rather than a number input: the latter hides what it does not understand, so that nothing could be
 /// said about it.
-pub(super) fn number(page: Page, id: ComponentId, spec: &ComponentSpec, range: &Range) -> El {
+fn number(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+    let whole = matches!(&spec.kind, Kind::Number(range) if range.whole);
     let view = page.component(id);
     let version = page.version(id);
     control("input", "input number", page, id, spec)
         .attr("type", "text")
-        .attr("inputmode", if range.whole { "numeric" } else { "decimal" })
+        .attr("inputmode", if whole { "numeric" } else { "decimal" })
         .attr("autocomplete", "off")
         .flag("readonly", spec.interactive == Some(false))
         .live(move |input| {

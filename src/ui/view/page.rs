@@ -6,7 +6,6 @@ use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::el::el;
 use super::{Page, layout, panel, toasts};
-use crate::ui::model::style::SHEET;
 
 pub(super) fn page(page: Page) -> AnyView {
     let app = page.app();
@@ -75,20 +74,20 @@ pub(super) fn press_first_button(region: &web_sys::Element) -> bool {
 }
 
 /// Makes the style sheet apply: as a constructed sheet, which a strict content policy allows, else as an element.
-pub(super) fn adopt_style() {
-    if adopt_constructed().is_none()
+pub(super) fn adopt_style(sheet: &str) {
+    if adopt_constructed(sheet).is_none()
         && let (Ok(style), Some(head)) = (document().create_element("style"), document().head())
     {
-        style.set_text_content(Some(SHEET));
+        style.set_text_content(Some(sheet));
         // The head takes every element.
         let _ = head.append_child(&style);
     }
 }
 
-fn adopt_constructed() -> Option<()> {
+fn adopt_constructed(text: &str) -> Option<()> {
     let sheet = web_sys::CssStyleSheet::new().ok()?;
     let replace = js_sys::Reflect::get(&sheet, &"replaceSync".into()).ok()?.dyn_into::<js_sys::Function>().ok()?;
-    replace.call1(&sheet, &JsValue::from_str(SHEET)).ok()?;
+    replace.call1(&sheet, &JsValue::from_str(text)).ok()?;
     let key = JsValue::from_str("adoptedStyleSheets");
     js_sys::Reflect::set(&document(), &key, &js_sys::Array::of1(&sheet)).ok().filter(|&set| set).map(|_| ())
 }

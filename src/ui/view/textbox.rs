@@ -2,15 +2,19 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::component::control;
+use super::component::{View, control, framed};
 use super::el::{El, el, target};
 use super::page::press_first_button;
-use crate::blocks::{ComponentSpec, Event, Kind};
+use crate::blocks::{ComponentSpec, Draw, Drawn, Event, Kind, Textbox};
 use crate::ids::ComponentId;
 use crate::value::Value;
 
+impl Drawn for Textbox {
+    const DRAW: Draw = &View { draw: |page, id, spec| framed(page, id, spec, textbox(page, id, spec)), sheet: "" };
+}
+
 /// One line is an input; several, or room to grow, are a text area. Both are drawn as a text area, which grows.
-pub(super) fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
     let Kind::Textbox { lines, max_lines, placeholder, .. } = &spec.kind else { return el("span", "") };
     let (lines, max_lines) = (*lines, (*max_lines).max(*lines));
     let read_only = spec.interactive == Some(false);

@@ -1,0 +1,21 @@
+//! What is not drawn in this build: natively nothing is, as there is no page, and without pictures what shows them.
+
+use crate::blocks::{Draw, Drawn, Folder, Gallery, Image};
+
+macro_rules! nowhere {
+    ($($name:ident)*) => {$(
+        impl Drawn for $name {
+            const DRAW: Draw = &();
+        }
+    )*};
+}
+
+nowhere!(Folder Gallery Image);
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use super::{Draw, Drawn};
+    use crate::blocks::{Button, Checkbox, Dropdown, Markdown, Number, Slider, Tabs, Textbox};
+
+    nowhere!(Button Checkbox Dropdown Markdown Number Slider Tabs Textbox);
+}
