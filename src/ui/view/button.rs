@@ -1,8 +1,6 @@
-use leptos::prelude::*;
-
 use super::Page;
 use super::component::View;
-use super::el::{el, nothing};
+use super::el::{Child, el, nothing};
 use crate::blocks::{Button, ComponentSpec, Draw, Drawn, Event, Kind, Variant};
 use crate::ids::ComponentId;
 
@@ -10,7 +8,7 @@ impl Drawn for Button {
     const DRAW: Draw = &View { draw: button, sheet: "" };
 }
 
-fn button(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+fn button(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
     let Kind::Button { variant } = spec.kind else { return nothing() };
     let class = match variant {
         Variant::Primary => "button button-primary",

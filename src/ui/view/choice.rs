@@ -5,7 +5,7 @@ use wasm_bindgen::JsCast as _;
 
 use super::Page;
 use super::component::{View, control, control_id, framed, under};
-use super::el::{El, el, set, target};
+use super::el::{Child, El, el, set, target};
 use super::number::number_text;
 use crate::blocks::{Checkbox, ComponentSpec, Draw, Drawn, Dropdown, Event, Kind, Slider};
 use crate::ids::ComponentId;
@@ -25,7 +25,7 @@ impl Drawn for Slider {
         &View { draw: |page, id, spec| framed(page, id, spec, slider(page, id, spec)), sheet: style::CHOICE };
 }
 
-fn checkbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+fn checkbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
     let view = page.component(id);
     let input = control("input", "", page, id, spec)
         .attr("type", "checkbox")

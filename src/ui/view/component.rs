@@ -3,14 +3,14 @@
 use leptos::prelude::*;
 
 use super::Page;
-use super::el::{El, el, nothing, set};
+use super::el::{Child, El, el, nothing, set};
 use crate::blocks::{ComponentSpec, Draw, Kind};
 use crate::ids::ComponentId;
 use crate::runtime::view::{Phase, Status};
 
 /// A kind's view, and the sheet that is for it alone.
 pub(super) struct View {
-    pub(super) draw: fn(Page, ComponentId, &ComponentSpec) -> AnyView,
+    pub(super) draw: fn(Page, ComponentId, &ComponentSpec) -> Child,
     pub(super) sheet: &'static str,
 }
 
@@ -20,7 +20,7 @@ impl View {
     }
 }
 
-pub(super) fn component(page: Page, id: ComponentId) -> AnyView {
+pub(super) fn component(page: Page, id: ComponentId) -> Child {
     let app = page.app();
     let shown = app.component(id).filter(|spec| spec.visible).and_then(|spec| Some((spec, View::of(spec.draw())?)));
     shown.map_or_else(nothing, |(spec, view)| (view.draw)(page, id, spec))
@@ -43,24 +43,24 @@ pub(super) fn control(tag: &'static str, class: &str, page: Page, id: ComponentI
 }
 
 /// A control with its label above and its help, error and status below.
-pub(super) fn framed(page: Page, id: ComponentId, spec: &ComponentSpec, inner: El) -> AnyView {
+pub(super) fn framed(page: Page, id: ComponentId, spec: &ComponentSpec, inner: El) -> Child {
     let label = el("label", "").attr("for", &control_id(id)).text(&spec.label);
     el("div", "field").child(label).child(inner).children(under(page, id, spec)).into()
 }
 
 /// Help, error and status.
-pub(super) fn under(page: Page, id: ComponentId, spec: &ComponentSpec) -> [AnyView; 3] {
+pub(super) fn under(page: Page, id: ComponentId, spec: &ComponentSpec) -> [Child; 3] {
     [info(id, spec), error(page, id), status(page, id, spec)]
 }
 
-pub(super) fn info(id: ComponentId, spec: &ComponentSpec) -> AnyView {
+pub(super) fn info(id: ComponentId, spec: &ComponentSpec) -> Child {
     if spec.info.is_empty() {
         return nothing();
     }
     el("p", "info").attr("id", &format!("gradus-{id}-info")).text(&spec.info).into()
 }
 
-pub(super) fn error(page: Page, id: ComponentId) -> AnyView {
+pub(super) fn error(page: Page, id: ComponentId) -> Child {
     let view = page.component(id);
     el("p", "error")
         .attr("role", "alert")
@@ -80,7 +80,7 @@ pub(super) fn error(page: Page, id: ComponentId) -> AnyView {
 
 /// The strip that says what the jobs of an output are at. An output has it from the start, so that nothing jumps; what
 /// the visitor fills in has it only to say that something failed.
-pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
     let view = page.component(id);
     let output = spec.interactive == Some(false);
     let picture = matches!(spec.kind, Kind::Image { .. } | Kind::Gallery { .. });

@@ -1,61 +1,49 @@
-//! Elements without type parameters.
+//! Elements, built while they are described.
 //!
-//! Each `view!` is a type of its own, and so is each closure in one: together they were over half of what a visitor
-//! downloads. Here all elements are of one type, and what differs between them is boxed. Leptos still builds, mounts
-//! and disposes of them.
+//! A type for each view and for each closure in it, as `view!` makes them, was over half of what a visitor downloads, and
+//! Leptos' views without types were still a tenth. Here all elements are of one type, and what differs between them is
+//! boxed; Leptos mounts the page, and its signals, effects and owners keep it up to date and end with it.
 
-use std::sync::Arc;
+use std::cell::RefCell;
 
-use leptos::html::{Custom, HtmlElement, custom};
 use leptos::prelude::*;
-use leptos::tachys::html::node_ref::{NodeRefAttr, NodeRefContainer, node_ref};
-use leptos::tachys::view::iterators::StaticVec;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
+use wasm_bindgen::prelude::wasm_bindgen;
 
-type Tag = Custom<&'static str>;
-type Built = HtmlElement<Tag, (NodeRefAttr<Tag, Setup>,), (StaticVec<AnyView>,)>;
-type Step = Box<dyn FnOnce(&web_sys::Element)>;
-
-/// What is done to an element once it is there; Leptos calls it in the element's owner, so what it starts ends with it.
-#[derive(Clone)]
-struct Setup(StoredValue<Vec<Step>, LocalStorage>);
-
-impl NodeRefContainer<Tag> for Setup {
-    fn load(self, element: &web_sys::Element) {
-        let steps = self.0.try_update_value(std::mem::take);
-        steps.into_iter().flatten().for_each(|step| step(element));
-    }
+#[wasm_bindgen]
+extern "C" {
+    /// The document, to what cannot fail here: names of elements are literals of ours.
+    #[wasm_bindgen(thread_local_v2, js_name = document)]
+    static PAGE: Makes;
+    type Makes;
+    #[wasm_bindgen(method, js_name = createElement)]
+    fn element(this: &Makes, name: &str) -> web_sys::Element;
 }
 
 /// An element that is being described.
-pub(super) struct El {
-    tag: &'static str,
-    steps: Vec<Step>,
-    children: Vec<AnyView>,
-}
+pub(super) struct El(web_sys::Element);
+
+/// What stands in an element: another one, a text, or nothing.
+pub(super) struct Child(Option<web_sys::Node>);
 
 /// An element with these classes.
 pub(super) fn el(tag: &'static str, class: &str) -> El {
-    let element = El { tag, steps: Vec::new(), children: Vec::new() };
+    let element = El(PAGE.with(|page| page.element(tag)));
     if class.is_empty() { element } else { element.attr("class", class) }
 }
 
 impl El {
-    fn step(mut self, step: Step) -> Self {
-        self.steps.push(step);
+    /// Done at once; what is around the element is not there yet.
+    pub(super) fn once(self, act: impl FnOnce(&web_sys::Element)) -> Self {
+        act(&self.0);
         self
-    }
-
-    /// Done once, when the element is there; what is around it may not be yet.
-    pub(super) fn once(self, act: impl FnOnce(&web_sys::Element) + 'static) -> Self {
-        self.step(Box::new(act))
     }
 
     /// An attribute that stays.
     pub(super) fn attr(self, name: &'static str, value: &str) -> Self {
-        let value = value.to_owned();
-        self.step(Box::new(move |element| set(element, name, Some(&value))))
+        set(&self.0, name, Some(value));
+        self
     }
 
     /// An attribute that is there or not, and stays so.
@@ -65,8 +53,8 @@ impl El {
 
     /// A text that stays.
     pub(super) fn text(self, text: &str) -> Self {
-        let text = text.to_owned();
-        self.step(Box::new(move |element| element.set_text_content(Some(&text))))
+        self.0.set_text_content(Some(text));
+        self
     }
 
     /// Done once the element is there, and again whenever a signal changes that it read.
@@ -75,10 +63,9 @@ impl El {
     }
 
     fn live_boxed(self, act: Box<dyn Fn(&web_sys::Element)>) -> Self {
-        self.step(Box::new(move |element| {
-            let element = element.clone();
-            Effect::new(move |_| act(&element));
-        }))
+        let element = self.0.clone();
+        Effect::new(move |_| act(&element));
+        self
     }
 
     /// An attribute that follows signals; `None` takes it away.
@@ -104,35 +91,50 @@ impl El {
 
     /// What happens on an event.
     pub(super) fn on(self, event: &'static str, act: impl FnMut(web_sys::Event) + 'static) -> Self {
-        let act: Box<dyn FnMut(web_sys::Event)> = Box::new(act);
-        self.step(Box::new(move |element| {
-            let listener = Closure::wrap(act);
-            // Elements take listeners of every event.
-            let _ = element.add_event_listener_with_callback(event, listener.as_ref().unchecked_ref());
-            // Kept until the element's owner ends.
-            StoredValue::new_local(listener);
-        }))
+        self.on_boxed(event, Box::new(act))
+    }
+
+    fn on_boxed(self, event: &'static str, act: Box<dyn FnMut(web_sys::Event)>) -> Self {
+        let listener = Closure::wrap(act);
+        // Elements take listeners of every event.
+        let _ = self.0.add_event_listener_with_callback(event, listener.as_ref().unchecked_ref());
+        // Kept until the element's owner ends.
+        StoredValue::new_local(listener);
+        self
     }
 
     /// The last of its children.
-    pub(super) fn child(mut self, child: impl Into<AnyView>) -> Self {
-        self.children.push(child.into());
+    pub(super) fn child(self, child: impl Into<Child>) -> Self {
+        if let Child(Some(node)) = child.into() {
+            append(&self.0, &node);
+        }
         self
     }
 
     /// More children.
-    pub(super) fn children(mut self, children: impl IntoIterator<Item = AnyView>) -> Self {
-        self.children.extend(children);
-        self
+    pub(super) fn children(self, children: impl IntoIterator<Item = Child>) -> Self {
+        children.into_iter().fold(self, Self::child)
     }
 }
 
-impl From<El> for AnyView {
-    fn from(element: El) -> Self {
-        let setup = Setup(StoredValue::new_local(element.steps));
-        let built: Built = custom(element.tag).add_any_attr(node_ref(setup)).child(StaticVec::from(element.children));
-        built.into_any()
+impl From<El> for Child {
+    fn from(El(element): El) -> Self {
+        Self(Some(element.into()))
     }
+}
+
+impl Child {
+    /// Puts it at the end of the document's body.
+    pub(super) fn mount(self) {
+        if let (Some(node), Some(body)) = (self.0, document().body()) {
+            append(&body, &node);
+        }
+    }
+}
+
+fn append(to: &web_sys::Node, node: &web_sys::Node) {
+    // It can only fail where a node would contain itself.
+    let _ = to.append_child(node);
 }
 
 pub(super) fn set(element: &web_sys::Element, name: &str, value: Option<&str>) {
@@ -147,23 +149,66 @@ pub(super) fn set(element: &web_sys::Element, name: &str, value: Option<&str>) {
 }
 
 /// A text among elements.
-pub(super) fn text(text: String) -> AnyView {
-    text.into_any()
+pub(super) fn text(text: &str) -> Child {
+    Child(Some(document().create_text_node(text).into()))
 }
 
 /// Nothing at all.
-pub(super) fn nothing() -> AnyView {
-    ().into_any()
+pub(super) fn nothing() -> Child {
+    Child(None)
 }
 
 /// A child for each key; a child is made when its key comes, and ends when it goes.
-pub(super) fn each(keys: Memo<Vec<u64>>, child: impl Fn(u64) -> AnyView + Send + Sync + 'static) -> AnyView {
-    each_shared(keys, Arc::new(child))
+pub(super) fn each(keys: Memo<Vec<u64>>, child: impl Fn(u64) -> Child + 'static) -> Child {
+    each_boxed(keys, Box::new(child))
 }
 
-fn each_shared(keys: Memo<Vec<u64>>, child: Arc<dyn Fn(u64) -> AnyView + Send + Sync>) -> AnyView {
-    let props = ForProps::builder().each(move || keys.get()).key(|key: &u64| *key).children(move |key| child(key));
-    For(props.build()).into_any()
+/// One of [`each`]'s children. What lives in it ends with its owner.
+struct One {
+    key: u64,
+    node: Option<web_sys::Node>,
+    _owner: Owner,
+}
+
+fn each_boxed(keys: Memo<Vec<u64>>, child: Box<dyn Fn(u64) -> Child>) -> Child {
+    // They stand before it.
+    let end: web_sys::Node = document().create_text_node("").into();
+    let (marker, around) = (end.clone(), Owner::current().unwrap_or_default());
+    let shown: RefCell<Vec<One>> = RefCell::default();
+    Effect::new(move |_| {
+        let keys = keys.get();
+        let make = |key| {
+            let owner = around.child();
+            let Child(node) = owner.with(|| untrack(|| child(key)));
+            One { key, node, _owner: owner }
+        };
+        let Some(parent) = marker.parent_node() else { return };
+        let mut shown = shown.borrow_mut();
+        let (mut before, gone): (Vec<One>, Vec<One>) =
+            std::mem::take(&mut *shown).into_iter().partition(|one| keys.contains(&one.key));
+        for node in gone.iter().filter_map(|one| one.node.as_ref()) {
+            // It is a child of this parent.
+            let _ = parent.remove_child(node);
+        }
+        // The first that has not found its place. A node that stays where it is keeps the focus.
+        let mut next = before.iter().find_map(|one| one.node.clone()).unwrap_or_else(|| marker.clone());
+        for key in keys {
+            let one = match before.iter().position(|one| one.key == key) {
+                Some(place) => before.remove(place),
+                None => make(key),
+            };
+            if let Some(node) = &one.node {
+                if next.is_same_node(Some(node)) {
+                    next = node.next_sibling().unwrap_or_else(|| marker.clone());
+                } else {
+                    // Both are children of this parent, or new.
+                    let _ = parent.insert_before(node, Some(&next));
+                }
+            }
+            shown.push(one);
+        }
+    });
+    Child(Some(end))
 }
 
 /// The element that an event is about, as the type that it is.

@@ -4,7 +4,7 @@ use wasm_bindgen::JsCast as _;
 use super::Page;
 use super::canvas::{canvas, download_button};
 use super::component::{View, error, info, status};
-use super::el::{each, el, nothing, target};
+use super::el::{Child, each, el, nothing, target};
 use crate::blocks::{ComponentSpec, Draw, Drawn, Gallery, Kind};
 use crate::ids::ComponentId;
 use crate::ui::model::style;
@@ -14,7 +14,7 @@ impl Drawn for Gallery {
     const DRAW: Draw = &View { draw: gallery, sheet: style::PICTURE };
 }
 
-fn gallery(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+fn gallery(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
     let Kind::Gallery { columns } = spec.kind else { return nothing() };
     let view = page.component(id);
     let at = move |index: u64| {

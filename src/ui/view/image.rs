@@ -5,7 +5,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use super::Page;
 use super::canvas::{canvas, download_button};
 use super::component::{View, control, error, info, status};
-use super::el::{El, each, el, nothing, target};
+use super::el::{Child, El, each, el, nothing, target};
 use super::mask;
 use crate::blocks::{ComponentSpec, Draw, Drawn, Event, Image, Kind};
 use crate::ids::ComponentId;
@@ -16,7 +16,7 @@ impl Drawn for Image {
     const DRAW: Draw = &View { draw: image, sheet: style::PICTURE };
 }
 
-fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
     let Kind::Image { max_side } = spec.kind else { return nothing() };
     let view = page.component(id);
     let picture = Memo::new(move |_| {
@@ -57,7 +57,7 @@ fn facts(page: Page, id: ComponentId, picture: Memo<Option<Picture>>) -> El {
     let version = page.version(id);
     let current = Memo::new(move |_| vec![version.get()]);
     let rows = move |_| {
-        let mut rows: Vec<AnyView> = Vec::new();
+        let mut rows: Vec<Child> = Vec::new();
         if let Some(picture) = picture.get() {
             rows.push(fact("Size", &format!("{}×{}", picture.width(), picture.height())));
             rows.extend(picture.facts().iter().map(|(key, value)| fact(key, value)));
@@ -67,7 +67,7 @@ fn facts(page: Page, id: ComponentId, picture: Memo<Option<Picture>>) -> El {
     el("div", "facts-now").child(each(current, rows))
 }
 
-fn fact(key: &str, value: &str) -> AnyView {
+fn fact(key: &str, value: &str) -> Child {
     el("div", "").child(el("dt", "").text(key)).child(el("dd", "").text(value)).into()
 }
 

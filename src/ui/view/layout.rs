@@ -1,21 +1,19 @@
 //! Rows, columns, groups and accordions; tabs are in `tabs.rs`.
 
-use leptos::prelude::*;
-
-use super::el::{El, el};
+use super::el::{Child, El, el};
 use super::tabs::TabsView;
 use super::{Page, component};
 use crate::blocks::{Layout, Node};
 use crate::ui::model::arrange::{Arranged, arrange};
 
-pub(super) fn node(page: Page, node: &Node) -> AnyView {
+pub(super) fn node(page: Page, node: &Node) -> Child {
     match node {
         Node::Component(id) => component::component(page, *id),
         Node::Branch { layout, label, children } => branch(page, layout, label, children).into(),
     }
 }
 
-fn nodes(page: Page, children: &[Node]) -> impl Iterator<Item = AnyView> {
+fn nodes(page: Page, children: &[Node]) -> impl Iterator<Item = Child> {
     children.iter().map(move |child| node(page, child))
 }
 

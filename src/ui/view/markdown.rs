@@ -2,7 +2,7 @@ use leptos::prelude::*;
 
 use super::Page;
 use super::component::{View, status};
-use super::el::{each, el, nothing, text};
+use super::el::{Child, each, el, nothing, text};
 use crate::blocks::{ComponentSpec, Draw, Drawn, Markdown};
 use crate::ids::ComponentId;
 use crate::ui::model::markdown::{Markup, parse};
@@ -13,7 +13,7 @@ impl Drawn for Markdown {
     const DRAW: Draw = &View { draw: markdown, sheet: style::MARKDOWN };
 }
 
-fn markdown(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
+fn markdown(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
     let view = page.component(id);
     let source = move || match view.with_untracked(|view| view.value.clone()) {
         Value::Text(text) => text,
@@ -28,13 +28,13 @@ fn markdown(page: Page, id: ComponentId, spec: &ComponentSpec) -> AnyView {
     el("div", "markdown").child(rendered).child(told).into()
 }
 
-fn nodes(nodes: Vec<Markup>) -> impl Iterator<Item = AnyView> {
+fn nodes(nodes: Vec<Markup>) -> impl Iterator<Item = Child> {
     nodes.into_iter().map(node)
 }
 
-fn node(markup: Markup) -> AnyView {
+fn node(markup: Markup) -> Child {
     match markup {
-        Markup::Text(words) => text(words),
+        Markup::Text(words) => text(&words),
         Markup::Code(words) => el("code", "").text(&words).into(),
         Markup::Break => el("br", "").into(),
         Markup::Rule => el("hr", "").into(),

@@ -116,19 +116,19 @@ pub fn mount(runtime: &Runtime) {
     document().set_title(runtime.app().name());
     let page = Page::new(runtime);
     refresh::follow(page, runtime);
-    leptos::mount::mount_to_body(move || page::page(page));
+    leptos::mount::mount_to_body(move || page::page(page).mount());
 }
 
 /// Shows why the app cannot be built.
 pub fn show_build_errors(errors: &BuildErrors) {
     page::adopt_style(BASE);
     let lines = errors.0.clone();
-    leptos::mount::mount_to_body(move || -> AnyView {
+    leptos::mount::mount_to_body(move || {
         let lines = lines.iter().map(|line| el::el("li", "").text(line).into());
-        el::el("main", "build-errors")
+        let main = el::el("main", "build-errors")
             .attr("role", "alert")
             .child(el::el("h1", "").text("This app cannot be built"))
-            .child(el::el("ul", "").children(lines))
-            .into()
+            .child(el::el("ul", "").children(lines));
+        el::Child::from(main).mount();
     });
 }

@@ -4,10 +4,10 @@ use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast as _, JsValue};
 
-use super::el::el;
+use super::el::{Child, el};
 use super::{Page, layout, panel, toasts};
 
-pub(super) fn page(page: Page) -> AnyView {
+pub(super) fn page(page: Page) -> Child {
     let app = page.app();
     // Lives as long as the page.
     let _ = window_event_listener(ev::keydown, |event| {

@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast as _;
 
 use super::Page;
 use super::component::bar;
-use super::el::{El, each, el, nothing, target};
+use super::el::{Child, El, each, el, nothing, target};
 use super::waiting;
 use crate::ids::{JobId, LaneId};
 use crate::runtime::view::{EndedView, LaneView, Phase, SlotView};
@@ -22,7 +22,7 @@ const FREE_SHOWN: usize = 16;
 /// How long the queue must have been as it is before it is read out.
 const SETTLED: Duration = Duration::from_secs(1);
 
-pub(super) fn panel(page: Page) -> AnyView {
+pub(super) fn panel(page: Page) -> Child {
     let open = RwSignal::new(false);
     let summary = Memo::new(move |_| page.panel.with(words::summary));
     let lanes = page.panel.with_untracked(|panel| panel.lanes.len());
@@ -73,7 +73,7 @@ pub(super) fn of_lane<T: Default>(page: Page, index: usize, look: impl Fn(&LaneV
     page.panel.with(|panel| panel.lanes.get(index).map(look)).unwrap_or_default()
 }
 
-fn lane(page: Page, index: usize) -> AnyView {
+fn lane(page: Page, index: usize) -> Child {
     let (name, callers, count) = page.panel.with_untracked(|panel| {
         let lane = panel.lanes.get(index);
         lane.map_or_else(Default::default, |lane| (lane.name.clone(), lane.listeners.join(", "), lane.count))
@@ -162,7 +162,7 @@ pub(super) fn stay(pressed: &web_sys::Element) {
     }
 }
 
-fn slot(page: Page, lane: usize, job: JobId) -> AnyView {
+fn slot(page: Page, lane: usize, job: JobId) -> Child {
     // One look at the panel for all that is drawn of the slot, since each look costs all others when the panel changes.
     // `None` for the moment in which the job has ended and its slot is still drawn.
     let view: Memo<Option<SlotView>> =
@@ -196,7 +196,7 @@ fn preview(_: Memo<Option<SlotView>>, _: JobId) -> El {
     el("div", "slot-picture")
 }
 
-fn ended(page: Page) -> AnyView {
+fn ended(page: Page) -> Child {
     let jobs = Memo::new(move |_| page.panel.with(|panel| panel.ended.iter().map(|row| row.job.0).collect()));
     let row = move |job: u64| {
         let find = move |look: fn(&EndedView) -> String| {
@@ -225,7 +225,7 @@ fn ended(page: Page) -> AnyView {
         .into()
 }
 
-fn engine(page: Page) -> AnyView {
+fn engine(page: Page) -> Child {
     let words = move || {
         page.panel.with(|panel| match &panel.engine {
             None => "Looking for what computes here …".to_owned(),

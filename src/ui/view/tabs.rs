@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::el::{El, el, target};
+use super::el::{Child, El, el, target};
 use super::layout::arranged;
 use crate::blocks::{Draw, Drawn, Layout, Node, Tabs};
 use crate::ui::model::style;
@@ -30,7 +30,7 @@ fn tabs(page: Page, children: &[Node]) -> El {
     let first = page.next_ids(count);
     let mut list = el("div", "tablist").attr("role", "tablist");
     let mut all = el("div", "tabs");
-    let mut panels: Vec<AnyView> = Vec::new();
+    let mut panels: Vec<Child> = Vec::new();
     for (index, child) in children.iter().enumerate() {
         let Node::Branch { label, children, .. } = child else { continue };
         let (tab_id, panel_id) = (format!("gradus-tab-{}", first + index), format!("gradus-panel-{}", first + index));

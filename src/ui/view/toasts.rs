@@ -3,13 +3,13 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::Page;
-use super::el::{each, el, nothing};
+use super::el::{Child, each, el, nothing};
 use crate::value::NoteLevel;
 
 /// How long an info stays; a warning stays until it is dismissed.
 const READ: Duration = Duration::from_secs(12);
 
-pub(super) fn toasts(page: Page) -> AnyView {
+pub(super) fn toasts(page: Page) -> Child {
     let numbers = Memo::new(move |_| page.toasts.with(|all| all.iter().map(|(number, _)| *number).collect()));
     let toast = move |number: u64| {
         let find = |all: &Vec<(u64, crate::runtime::view::Toast)>| {

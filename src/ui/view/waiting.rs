@@ -7,7 +7,7 @@ use std::rc::Rc;
 use leptos::prelude::*;
 
 use super::Page;
-use super::el::{El, each, el, target};
+use super::el::{Child, El, each, el, target};
 use super::panel::{action, of_lane, stay};
 use crate::ids::JobId;
 use crate::runtime::Move;
@@ -16,7 +16,7 @@ use crate::ui::model::places::{Place, seat};
 use crate::ui::model::words;
 
 /// The waiting jobs of a lane that are drawn.
-pub(super) fn rows(page: Page, lane: usize) -> AnyView {
+pub(super) fn rows(page: Page, lane: usize) -> Child {
     let places = StoredValue::new(Vec::new());
     let rows = Memo::new(move |_| {
         let jobs: Vec<u64> = of_lane(page, lane, |lane| lane.waiting.iter().map(|row| row.job.0).collect());
@@ -42,7 +42,7 @@ pub(super) fn rows(page: Page, lane: usize) -> AnyView {
     })
 }
 
-fn one(page: Page, view: Memo<Option<WaitingView>>) -> AnyView {
+fn one(page: Page, view: Memo<Option<WaitingView>>) -> Child {
     let of_row =
         move |look: &dyn Fn(&WaitingView) -> String| view.with(|row| row.as_ref().map(look)).unwrap_or_default();
     let words = el("span", "waiting-words")
