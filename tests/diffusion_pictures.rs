@@ -61,7 +61,7 @@ async fn run_by(fixture: &str, all: &dyn Files, folder: &str, class: Option<&str
 }
 
 async fn as_diffusers(engine: &dyn Engine) {
-    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 10), ("lcm", 6), ("fill", 5), ("rules", 5)] {
+    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 10), ("lcm", 6), ("fill", 5), ("rules", 8)] {
         pictures_of(fixture, count, engine).await;
     }
 }
@@ -100,6 +100,11 @@ async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
             guidance: number("guidance") as f32,
             pictures: wanted.get("pictures").and_then(Json::number).map_or(1, |count| count as usize),
             clip_skip: wanted.get("clip_skip").and_then(Json::number).map_or(0, |count| count as usize),
+            sampler: wanted.get("sampler").and_then(Json::text).map(|name| match name {
+                "ddim" => Kind::Ddim,
+                "dpm" => Kind::Dpm,
+                other => panic!("a sampler {other}"),
+            }),
             ..pipeline.usual_request()
         };
         if wanted.get("image").is_some() {

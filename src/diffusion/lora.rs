@@ -19,7 +19,7 @@ use crate::value::{Error, SortedMap, cut, holds};
 /// The most that the rank may be.
 const MOST_RANK: usize = 1024;
 /// The most numbers of a layer's `down`, which is held whole while the layer is merged.
-const MOST_DOWN: usize = 4 << 20;
+const MOST_DOWN: usize = 8 << 20;
 
 /// What a tensor of a LoRA is, by the ending of its name.
 const ENDINGS: [(&str, usize); 9] = [
@@ -209,34 +209,50 @@ impl Lora {
             {
                 return Err(refuse("its shape does not fit the checkpoint's layer"));
             }
-            let alpha = match alpha {
+            let share = match alpha {
                 Some(alpha) if alpha.count() == 1 => {
-                    self.tensors.read_plain(&*self.files, alpha, 0, 1).await?.first().copied()
+                    let alpha = self.tensors.read_plain(&*self.files, alpha, 0, 1).await?;
+                    alpha.first().map(|alpha| alpha / rank as f32)
                 }
                 Some(_) => None,
-                None => self.told_alpha(component, rank),
+                None => self.told_share(component, stem, rank),
             };
-            let alpha = alpha.filter(|alpha| alpha.is_finite()).ok_or_else(|| refuse("its alpha is not supported"))?;
+            let share = share.filter(|share| share.is_finite()).ok_or_else(|| refuse("its alpha is not supported"))?;
             layer.used.set(true);
-            let factor = self.weight * alpha / rank as f32;
+            let factor = self.weight * share;
             let patch = Change { lora: Rc::clone(self), down: down.clone(), up: up.clone(), rank, factor };
             tensors.patch(&name, Rc::new(patch));
         }
         Ok(())
     }
 
-    /// The alpha where no tensor says it: the rank, unless diffusers wrote otherwise into the header.
-    fn told_alpha(&self, component: &str, rank: usize) -> Option<f32> {
+    /// Alpha / rank of a layer where no tensor says alpha: 1, unless diffusers wrote otherwise into the header. As peft has
+    /// it, a pattern of `alpha_pattern` is about the layers whose path ends with it, and `use_rslora` divides by the rank's
+    /// square root (Kalajdzievski 2023).
+    fn told_share(&self, component: &str, layer: &str, rank: usize) -> Option<f32> {
         let told = self.tensors.told.as_ref().and_then(|told| told.get("lora_adapter_metadata")?.text());
-        let Some(told) = told else { return Some(rank as f32) };
+        let Some(told) = told else { return Some(1.0) };
         let told = Json::parse(told.as_bytes()).ok()?;
         let of = |key: &str| told.get(&[component, ".", key].concat());
-        // What would be another formula, or other alphas for some layers.
-        let odd = ["use_rslora", "use_dora"].iter().any(|key| of(key) == Some(&Json::Bool(true)));
-        if odd || of("alpha_pattern").and_then(Json::map).is_some_and(|map| !map.is_empty()) {
+        let is = |key: &str| of(key) == Some(&Json::Bool(true));
+        if is("use_dora") {
             return None;
         }
-        of("lora_alpha").map_or(Some(rank as f32), |alpha| alpha.number().map(|alpha| alpha as f32))
+        // Text encoders' layers are named with and without it.
+        let path = [".text_model.", layer].concat();
+        let is_about = |pattern: &str| path.strip_suffix(pattern).is_some_and(|before| before.ends_with('.'));
+        let patterns = of("alpha_pattern").and_then(Json::map).unwrap_or_default();
+        // peft reads them as regular expressions; what is more than a name is not understood here.
+        if patterns
+            .iter()
+            .any(|(pattern, _)| pattern.contains(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')))
+        {
+            return None;
+        }
+        let pattern = patterns.iter().find(|(pattern, _)| is_about(pattern)).map(|(_, alpha)| alpha);
+        let rank = rank as f32;
+        let alpha = pattern.or_else(|| of("lora_alpha")).map_or(Some(rank), |alpha| Some(alpha.number()? as f32))?;
+        Some(alpha / if is("use_rslora") { rank.sqrt() } else { rank })
     }
 }
 

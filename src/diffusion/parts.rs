@@ -75,7 +75,8 @@ fn check(index: &Config) -> Result<(), Error> {
             && !name.starts_with('_')
             && !["requires_safety_checker", "force_zeros_for_empty_prompt"].contains(&name)
         {
-            return Err(index.refuse(name, "leave it out"));
+            let refines = name == "requires_aesthetics_score";
+            return Err(index.refuse(name, if refines { "checkpoints that do not refine" } else { "leave it out" }));
         }
     }
     Ok(())
@@ -87,8 +88,7 @@ fn as_run_by(class: &str, sampler: Config) -> Result<Config, Error> {
     if !class.starts_with("StableDiffusion") || class.starts_with("StableDiffusionXL") {
         return Ok(sampler);
     }
-    let ddim = sampler.get("_class_name").and_then(Json::text) == Some("DDIMScheduler");
-    let clips = sampler.flag("clip_sample", ddim)?;
+    let clips = sampler.flag("clip_sample", true)?;
     let sampler = sampler.with("steps_offset", Json::Number(1.0));
     Ok(if clips && !class.contains("Inpaint") { sampler.with("clip_sample", Json::Bool(false)) } else { sampler })
 }

@@ -23,6 +23,7 @@ const PLAIN: &str = "tokens without lstrip, rstrip and single_word";
 /// What configurations of a tokenizer say that is read, or that changes nothing here.
 const KNOWN: &[&str] = &[
     "added_tokens_decoder",
+    "additional_special_tokens",
     "backend",
     "bos_token",
     "clean_up_tokenization_spaces",
@@ -32,13 +33,21 @@ const KNOWN: &[&str] = &[
     "extra_special_tokens",
     "is_local",
     "local_files_only",
+    "max_length",
+    "model_input_names",
     "model_max_length",
     "name_or_path",
+    "pad_to_multiple_of",
     "pad_token",
+    "pad_token_type_id",
+    "padding_side",
     "processor_class",
     "special_tokens_map_file",
+    "stride",
     "tokenizer_class",
     "tokenizer_file",
+    "truncation_side",
+    "truncation_strategy",
     "unk_token",
     "use_fast",
 ];
@@ -98,6 +107,19 @@ impl Told {
                 _ => return Err(config.refuse(key, if expected.is_empty() { PLAIN } else { expected })),
             }
         }
+        // A list of tokens, or a map from what a model calls them.
+        for key in ["additional_special_tokens", "extra_special_tokens"] {
+            let tokens: Vec<&Json> = match config.get(key) {
+                Some(Json::List(list)) => list.iter().collect(),
+                Some(Json::Map(map)) => map.iter().map(|(_, token)| token).collect(),
+                _ => Vec::new(),
+            };
+            for token in tokens {
+                if self.add(token, None).is_none() {
+                    return Err(config.refuse(key, PLAIN));
+                }
+            }
+        }
         for (id, token) in config.get("added_tokens_decoder").and_then(Json::map).unwrap_or_default() {
             if self.add(token, id.parse().ok()).is_none() {
                 return Err(config.refuse("added_tokens_decoder", PLAIN));
@@ -128,10 +150,25 @@ impl Tokenizer {
                     return Err(config.refuse("do_lower_case", "true"));
                 }
                 config.only("errors", &["replace"])?;
+                config.only("padding_side", &["right"])?;
+                config.only("truncation_side", &["right"])?;
                 if let Some(length) = config.get("model_max_length").and_then(Json::whole) {
                     most = usize::try_from(length).unwrap_or(usize::MAX);
                 }
                 told.read(&config)?;
+            }
+        }
+        // What transformers until version 4 wrote of tokens that were added: text and number.
+        if files.size(&path("added_tokens.json")).await?.is_some() {
+            let config = Config::read(files, &path("added_tokens.json")).await?;
+            for (text, id) in config.entries() {
+                let id = id.whole().and_then(|id| u32::try_from(id).ok());
+                if !told.specials.iter().any(|(known, ..)| known == text) {
+                    // Not special: found in the lowered text.
+                    told.specials.push((text.to_owned(), id, true));
+                } else if let Some(known) = told.specials.iter_mut().find(|(known, ..)| known == text) {
+                    known.1 = known.1.or(id);
+                }
             }
         }
         if files.size(&path("vocab.json")).await?.is_some() {
@@ -192,14 +229,22 @@ impl Tokenizer {
         };
         let need = |token: &str| find(token).ok_or_else(|| refuse("its vocabulary has no start or end of a text"));
         let (start, end) = (need(START)?, need(END)?);
-        let mut specials = Vec::new();
+        // A token that nothing gives a number has the next one, as transformers counts.
+        let known = told.specials.iter().filter_map(|(_, id, _)| Some(id.as_ref()? + 1)).max();
+        let mut next = known.unwrap_or(0).max(u32::try_from(sorted.len()).unwrap_or(u32::MAX));
+        let mut specials: Vec<Special> = Vec::new();
+        let mut pad = end;
         for (text, id, low) in &told.specials {
-            let id = find(text).or(*id);
-            let id = id.ok_or_else(|| refuse(&["its vocabulary has no special token ", text].concat()))?;
+            let id = find(text).or(*id).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            });
+            if told.pad.as_deref() == Some(text) {
+                pad = id;
+            }
             let text = if *low { lowered(&composed(text)) } else { text.clone() };
             specials.push(Special { text, id, lowered: *low });
         }
-        let pad = told.pad.as_deref().map_or(end, |pad| find(pad).unwrap_or(end));
         let letter_of = |byte: u8| {
             let letter = letter(byte);
             let inside = find(letter.encode_utf8(&mut [0; 4])).unwrap_or(end);

@@ -11,6 +11,7 @@ use crate::world::{Clock, Folder, Lines, cpu, gpu};
 
 /// Reads the options and makes the picture.
 pub fn run(words: &[&str]) -> Result<(), String> {
+    check(words)?;
     let value = |key: &str| words.windows(2).find(|pair| pair[0] == key).map(|pair| pair[1]);
     let need = |key: &str| value(key).ok_or_else(|| format!("{key} is missing.\n\n{}", crate::USAGE));
     let (model, prompt, out) = (need("--model")?, need("--prompt")?, need("-o")?);
@@ -60,6 +61,37 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     let picture = pictures.first().ok_or("No picture was made.")?;
     let file = picture.to_png().map_err(|error| error.to_string())?;
     std::fs::write(out, file).map_err(|error| format!("{out} could not be written: {error}"))
+}
+
+/// Options that are followed by a value.
+const VALUED: [&str; 14] = [
+    "--model",
+    "--prompt",
+    "--negative",
+    "--seed",
+    "--steps",
+    "--guidance",
+    "--scheduler",
+    "--size",
+    "--engine",
+    "--variant",
+    "--lora",
+    "--weights",
+    "--clip-skip",
+    "-o",
+];
+
+/// A word that is not known would else make another picture than was meant.
+fn check(mut words: &[&str]) -> Result<(), String> {
+    while let [option, rest @ ..] = words {
+        words = match rest {
+            _ if *option == "--emphasis" => rest,
+            [_, rest @ ..] if VALUED.contains(option) => rest,
+            [] if VALUED.contains(option) => return Err(format!("{option} lacks its value.\n\n{}", crate::USAGE)),
+            _ => return Err(format!("There is no option {option}.\n\n{}", crate::USAGE)),
+        };
+    }
+    Ok(())
 }
 
 /// A LoRA file, by its path and its weight.

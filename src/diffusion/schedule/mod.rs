@@ -120,6 +120,8 @@ const KNOWN: &[&str] = &[
     "beta_start",
     "clip_sample",
     "clip_sample_range",
+    "corrector_order",
+    "disable_corrector",
     "dynamic_thresholding_ratio",
     "final_sigmas_type",
     "flow_shift",
@@ -130,7 +132,9 @@ const KNOWN: &[&str] = &[
     "max_shift",
     "num_train_timesteps",
     "original_inference_steps",
+    "predict_x0",
     "prediction_type",
+    "predictor_order",
     "rescale_betas_zero_snr",
     "sample_max_value",
     "set_alpha_to_one",
@@ -203,8 +207,8 @@ impl Sampler {
         config.only("interpolation_type", &["linear"])?;
         config.only("timestep_type", &["discrete"])?;
         if kind == Kind::Dpm {
-            config.only("algorithm_type", &["dpmsolver++"])?;
-            config.only("solver_type", &["midpoint"])?;
+            config.only("algorithm_type", &["dpmsolver++", "deis"])?;
+            config.only("solver_type", &["midpoint", "logrho", "bh1", "bh2"])?;
             if config.count("solver_order", 2)? != 2 {
                 return Err(config.refuse("solver_order", "2"));
             }
