@@ -93,7 +93,7 @@ impl Config {
         }
     }
 
-    fn as_count(&self, key: &str, value: &Json) -> Result<usize, Error> {
+    pub(super) fn as_count(&self, key: &str, value: &Json) -> Result<usize, Error> {
         let whole = value.whole().filter(|&whole| whole <= 1 << 20);
         whole.map(|whole| whole as usize).ok_or_else(|| self.refuse(key, "a whole number up to 2^20"))
     }

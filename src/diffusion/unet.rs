@@ -6,6 +6,7 @@ use gradus_cpu::nn::math::Activation;
 use super::blocks::{Attention, at, attention_block, resnet};
 use super::config::Config;
 use super::graph::{Conv, Graph, Node};
+use super::json::Json;
 use crate::kernels::nn::WIDEST_HEAD;
 use crate::value::Error;
 
@@ -14,9 +15,9 @@ use crate::value::Error;
 struct Level {
     channels: usize,
     layers: usize,
-    /// Depth of each transformer, if the level going down, and the one going up, have any.
-    down: Option<usize>,
-    up: Option<usize>,
+    /// Depth of the transformer behind each residual block, if the level going down, and the one going up, have any.
+    down: Option<Vec<usize>>,
+    up: Option<Vec<usize>>,
     heads: usize,
 }
 
@@ -82,6 +83,7 @@ const KNOWN: &[&str] = &[
     "norm_num_groups",
     "norm_eps",
     "cross_attention_dim",
+    "reverse_transformer_layers_per_block",
     "transformer_layers_per_block",
     "attention_head_dim",
     "num_attention_heads",
@@ -99,6 +101,48 @@ const KNOWN: &[&str] = &[
     "addition_time_embed_dim",
     "projection_class_embeddings_input_dim",
 ];
+
+/// The depths of the transformers of each level, on the way down and on the way up, where it has one more.
+fn depths(config: &Config, layers: &[usize]) -> Result<(Vec<Vec<usize>>, Vec<Vec<usize>>), Error> {
+    let read = |key: &str, lengths: &[usize]| -> Result<Vec<Vec<usize>>, Error> {
+        let wrong = || config.refuse(key, "a number, one for each block, or a list for each block");
+        let all = match config.get(key) {
+            Some(Json::List(all)) if all.len() == lengths.len() => all,
+            Some(Json::List(_)) => return Err(wrong()),
+            _ => {
+                return Ok(lengths
+                    .iter()
+                    .zip(config.counts(key, lengths.len(), 1)?)
+                    .map(|(&n, depth)| vec![depth; n])
+                    .collect());
+            }
+        };
+        let level = |(of, &length): (&Json, &usize)| match of {
+            Json::List(list) if list.len() == length => list.iter().map(|depth| config.as_count(key, depth)).collect(),
+            Json::List(_) => Err(wrong()),
+            depth => Ok(vec![config.as_count(key, depth)?; length]),
+        };
+        all.iter().zip(lengths).map(level).collect()
+    };
+    let (key, back) = ("transformer_layers_per_block", "reverse_transformer_layers_per_block");
+    let down = read(key, layers)?;
+    let nested = config.get(key).and_then(Json::list).is_some_and(|all| all.iter().any(|of| of.list().is_some()));
+    let up = if config.get(back).is_some() {
+        let lengths: Vec<usize> = layers.iter().rev().map(|layers| layers + 1).collect();
+        let mut up = read(back, &lengths)?;
+        up.reverse();
+        up
+    } else if nested {
+        return Err(config.refuse(back, "the depths of the way up, as those of the way down are lists"));
+    } else {
+        down.iter().map(|depths| vec![depths.first().copied().unwrap_or(1); depths.len() + 1]).collect()
+    };
+    Ok((down, up))
+}
+
+fn depth_of(depths: &Option<Vec<usize>>, layer: usize) -> Option<usize> {
+    depths.as_ref()?.get(layer).copied()
+}
 
 impl Unet {
     /// Reads `unet/config.json`.
@@ -140,7 +184,10 @@ impl Unet {
             _ => config.counts("block_out_channels", count, 0)?,
         };
         let layers = config.counts("layers_per_block", count, 2)?;
-        let depths = config.counts("transformer_layers_per_block", count, 1)?;
+        if layers.iter().any(|layers| !(1..=16).contains(layers)) {
+            return Err(config.refuse("layers_per_block", "1 to 16 layers"));
+        }
+        let (down_depths, up_depths) = depths(config, &layers)?;
         // The field was misnamed once and for all: it is the number of heads.
         let heads_field =
             if config.get("num_attention_heads").is_some() { "num_attention_heads" } else { "attention_head_dim" };
@@ -157,7 +204,7 @@ impl Unet {
         let middle = match (config.says("mid_block_type"), config.only("mid_block_type", &MIDDLES)?) {
             (true, _) if config.get("mid_block_type").is_none() => Middle::Nothing,
             (_, 1) => Middle::Plain,
-            _ => Middle::Crossing(depths.last().copied().unwrap_or(1)),
+            _ => Middle::Crossing(down_depths.last().and_then(|last| last.first()).copied().unwrap_or(1)),
         };
         let mut levels = Vec::new();
         for n in 0..count {
@@ -167,9 +214,6 @@ impl Unet {
             if channels == 0 || channels > MOST_CHANNELS {
                 return Err(config.refuse("block_out_channels", "1 to 8192 channels for each block"));
             }
-            if layers == 0 || layers > 16 {
-                return Err(config.refuse("layers_per_block", "1 to 16 layers"));
-            }
             // What a level without attention says of it is not read.
             let in_middle = n + 1 == count && matches!(middle, Middle::Crossing(_));
             if crosses_down || crosses_up || in_middle {
@@ -178,14 +222,17 @@ impl Unet {
                         config.refuse(heads_field, "heads that divide block_out_channels, of up to 512 channels")
                     );
                 }
-                if depths[n] == 0 || depths[n] > 32 {
+                let said = |crosses: bool, of: &[usize]| !crosses || of.iter().all(|depth| (1..=32).contains(depth));
+                let in_middle = if in_middle { &down_depths[n][..1] } else { &[] };
+                if !said(true, in_middle) || !said(crosses_down, &down_depths[n]) || !said(crosses_up, &up_depths[n]) {
                     return Err(
                         config.refuse("transformer_layers_per_block", "1 to 32 layers where there is attention")
                     );
                 }
             }
-            let depth = |crosses: bool| crosses.then_some(depths[n]);
-            levels.push(Level { channels, layers, down: depth(crosses_down), up: depth(crosses_up), heads });
+            let down = crosses_down.then(|| down_depths[n].clone());
+            let up = crosses_up.then(|| up_depths[n].clone());
+            levels.push(Level { channels, layers, down, up, heads });
         }
         let groups = config.count("norm_num_groups", 32)?;
         if channels.iter().any(|channels| !channels.is_multiple_of(groups.max(1))) || groups == 0 {
@@ -269,7 +316,7 @@ impl Unet {
             for layer in 0..level.layers {
                 let name = at(&path, &[".resnets.", digit(layer)]);
                 h = resnet(&mut g, h, None, &name, level.channels, self.norm, Some(time));
-                h = self.crossing(&mut g, h, context, &path, layer, level.down, level.heads);
+                h = self.crossing(&mut g, h, context, &path, layer, depth_of(&level.down, layer), level.heads);
                 skips.push(h);
             }
             if n < last {
@@ -296,7 +343,7 @@ impl Unet {
                 let skip = skips.pop();
                 let name = at(&path, &[".resnets.", digit(layer)]);
                 h = resnet(&mut g, h, skip, &name, level.channels, self.norm, Some(time));
-                h = self.crossing(&mut g, h, context, &path, layer, level.up, level.heads);
+                h = self.crossing(&mut g, h, context, &path, layer, depth_of(&level.up, layer), level.heads);
             }
             if let (true, Some(next)) = (n < last, skips.last()) {
                 let name = at(&path, &[".upsamplers.0"]);
