@@ -4,12 +4,16 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+use std::future::Future as _;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::{LocalBoxFuture, join};
 use gradus::gpu;
-use gradus::imagegen::{Preset, flame, scene};
-use gradus::kernels::{self, Kernel, cpu::CpuEngine};
-use gradus::value::Picture;
+use gradus::imagegen::{Preset, flame, reaction, scene};
+use gradus::kernels::{self, Control, Kernel, cpu::CpuEngine};
+use gradus::value::{Picture, Time};
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use support::pictures::{self, make, request};
 use support::watcher::Watcher;
@@ -45,6 +49,25 @@ fn valid(kernel: &Kernel, source: &str, by_subgroups: bool) {
     validate(all).unwrap_or_else(|error| panic!("{kernel:?}: {error:?}"));
     let entry = module.entry_points.iter().find(|entry| entry.name == "main").expect("an entry point `main`");
     assert_eq!(entry.workgroup_size, [kernel.workgroup, 1, 1], "{kernel:?}: the workgroup size");
+}
+
+/// The shaders of the tools' bench, which are no kernels of the library.
+#[test]
+fn every_shader_of_the_tools_is_valid() {
+    const PEAK: &str = include_str!("../crates/tools/src/bench/peak.wgsl");
+    let all: [&'static [&'static str]; 4] = [
+        &[include_str!("../crates/tools/src/bench/copy.wgsl")],
+        &[include_str!("../crates/tools/src/bench/fill.wgsl")],
+        &["alias T = f32;", PEAK],
+        &["enable f16;", "alias T = f16;", PEAK],
+    ];
+    for sources in all {
+        let kernel = Kernel::new("a shader of the tools", sources);
+        valid(&kernel, &kernel.wgsl(), false);
+    }
+    let files = walkdir::WalkDir::new("crates").into_iter().flatten();
+    let count = files.filter(|file| file.path().extension().is_some_and(|kind| kind == "wgsl")).count();
+    assert_eq!(count, 3, "a shader that is not in this test");
 }
 
 #[test]
@@ -183,4 +206,80 @@ fn unknown_words_are_named_and_sizes_refused() {
 #[test]
 fn the_middle_preset_walks_twenty_million_points() {
     assert!(flame::points(Preset::Middle) >= 20_000_000);
+}
+
+/// A turn of an event loop, in which other jobs go on.
+struct Turns(Ticking);
+
+impl Control for Turns {
+    fn now(&self) -> Time {
+        self.0.now()
+    }
+
+    fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
+        let mut turned = false;
+        let turn = std::future::poll_fn(move |context| {
+            context.waker().wake_by_ref();
+            if std::mem::replace(&mut turned, true) { Poll::Ready(()) } else { Poll::Pending }
+        });
+        Box::pin(turn)
+    }
+}
+
+#[test]
+fn jobs_that_share_a_gpu_make_the_pictures_that_they_make_alone() {
+    pollster::block_on(async {
+        let shared = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        let control = Turns(Ticking::by(Duration::from_micros(500)));
+        let requests =
+            ["two red balls on grass", "a glass cube", "blue swirl", "green maze"].map(|p| request(p, 96, 80));
+        let watcher = Watcher::default();
+        let (one, two) = (&requests[0], &requests[1]);
+        let scenes =
+            join(scene::generate(one, &shared, &control, &watcher), scene::generate(two, &shared, &control, &watcher));
+        let others = join(
+            flame::generate(&requests[2], &shared, &control, &watcher),
+            reaction::generate(&requests[3], &shared, &control, &watcher),
+        );
+        // One more is cancelled on the way: its future is dropped.
+        let large = request("a cone on wood", 256, 256);
+        let mut cancelled = Box::pin(scene::generate(&large, &shared, &control, &watcher));
+        let mut left = 3;
+        let cancelled = std::future::poll_fn(move |context| {
+            left -= 1;
+            assert!(cancelled.as_mut().poll(context).is_pending(), "it was through before it was cancelled");
+            context.waker().wake_by_ref();
+            if left == 0 { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let ((scenes, others), ()) = join(join(scenes, others), cancelled).await;
+        let together = [scenes.0, scenes.1, others.0, others.1].map(Result::unwrap);
+        for ((model, request), together) in ["scene", "scene", "flame", "reaction"].iter().zip(&requests).zip(together)
+        {
+            let own = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+            let alone = make(model, request, &own).await.0;
+            assert!(alone.rgba() == together.rgba(), "{model} {:?} is another beside others", request.prompt);
+        }
+    });
+}
+
+#[test]
+fn the_longest_sides_are_made() {
+    pollster::block_on(async {
+        let (cpu, gpu) = (CpuEngine::new("test"), gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap());
+        for (width, height) in [(2048, 64), (64, 2048)] {
+            for model in ["scene", "flame", "reaction"] {
+                let request = request("a red ball on grass", width, height);
+                for picture in [make(model, &request, &cpu).await.0, make(model, &request, &gpu).await.0] {
+                    assert_eq!((picture.width(), picture.height()), (width, height));
+                    assert!(picture.rgba().chunks_exact(4).all(|pixel| pixel[3] == 255), "{model}: opaque");
+                    // Both ends are drawn, not the beginning alone.
+                    let (first, last) = picture.rgba().split_at(picture.rgba().len() / 2);
+                    for half in [first, last] {
+                        let colours: BTreeSet<&[u8]> = half.chunks_exact(4).collect();
+                        assert!(colours.len() > 100, "{model} {width}×{height}: only {} colours", colours.len());
+                    }
+                }
+            }
+        }
+    });
 }

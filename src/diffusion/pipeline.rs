@@ -329,7 +329,7 @@ impl Pipeline {
                 frame.look(node, buffer, 1, engine, control).await?;
             }
             let done = number as u64 + 1;
-            if done < total && (decoder.is_some() || rough.is_some()) && observer.wants_preview() {
+            if done < total && observer.wants_preview() {
                 if let Some(decoder) = decoder {
                     let coming = Latent::Of(sampling, Some(step));
                     let plan = decoder.small.as_ref().unwrap_or(&decoder.plan);
@@ -339,9 +339,9 @@ impl Pipeline {
                         let whole = [picture.height(), picture.width()] == size;
                         observer.preview(if whole { picture } else { preview::enlarged(&picture, size)? });
                     }
-                } else if let Some(weights) = rough {
+                } else {
                     let (node, seen) = frame.rough(sampling, step, engine, control).await?;
-                    observer.preview(preview::picture(&node, &seen, weights, [request.height, request.width])?);
+                    observer.preview(preview::picture(&node, &seen, rough, [request.height, request.width])?);
                 }
             }
             sampling.advance(step, engine, control).await?;

@@ -26,10 +26,16 @@ const SDXL: Weights = [
     [0.1084, -0.0175, -0.0011],
 ];
 
-/// The weights that suit a coder's latents, if there are such: the families are known by what they scale by.
-pub(super) fn weights(channels: usize, scaling: f64) -> Option<&'static Weights> {
+/// Of a family that is not known: the first three channels as colours, half of their range. It shows that something comes,
+/// and where.
+const ANY: Weights = [[0.5, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.5], [0.0; 3], [0.0; 3]];
+
+/// The weights that suit a coder's latents best: the families are known by what they scale by.
+pub(super) fn weights(channels: usize, scaling: f64) -> &'static Weights {
     let near = |known: f64| channels == 4 && (scaling - known).abs() < 1e-6;
-    [(0.18215, &SD), (0.13025, &SDXL)].into_iter().find_map(|(known, weights)| near(known).then_some(weights))
+    let known =
+        [(0.18215, &SD), (0.13025, &SDXL)].into_iter().find_map(|(known, weights)| near(known).then_some(weights));
+    known.unwrap_or(&ANY)
 }
 
 /// The first picture of a sample as the network sees it (channels last, as it is on the engine), at this height and width.
@@ -45,7 +51,7 @@ pub(super) fn picture(
     for pixel in 0..pixels {
         for colour in 0..3 {
             let of = |(plane, row): (&[f32], &[f32; 3])| plane.get(pixel).copied().unwrap_or(0.0) * row[colour];
-            let sum: f32 = planes.chunks_exact(pixels).zip(weights).map(of).sum();
+            let sum: f32 = planes.chunks_exact(pixels).zip(&weights[..4]).map(of).sum();
             bytes.push(((sum + weights[4][colour]) * 127.5 + 127.5) as u8);
         }
         bytes.push(255);
@@ -82,8 +88,17 @@ mod tests {
     }
 
     #[test]
-    fn only_known_families_have_weights() {
-        assert!(weights(4, 0.18215).is_some() && weights(4, 0.13025).is_some());
-        assert!(weights(16, 0.18215).is_none() && weights(4, 0.3611).is_none());
+    fn families_have_their_weights_and_others_show_their_first_channels() {
+        assert_eq!((weights(4, 0.18215), weights(4, 0.13025)), (&SD, &SDXL));
+        assert_eq!((weights(16, 0.18215), weights(4, 0.3611)), (&ANY, &ANY));
+        for channels in [1, 3, 16] {
+            let node = Node { id: 0, pictures: 1, height: 1, width: 1, channels, head: channels, text: false };
+            let mut sample = vec![2.0; node.lanes()];
+            sample[0] = -1.0;
+            let made = picture(&node, &sample, &ANY, [1, 1]).unwrap();
+            // By hand: 127.5 - 0.5 * 127.5, and 127.5 + 127.5 where there is such a channel.
+            let other = if channels > 2 { 255 } else { 127 };
+            assert_eq!(made.rgba(), [63, other, other, 255], "{channels} channels");
+        }
     }
 }

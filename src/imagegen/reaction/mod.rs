@@ -25,7 +25,7 @@ const REGIMES: [(&str, f32, f32); 9] = [
 /// Steps between two looks at the observer.
 const BATCH: u32 = 50;
 
-/// The long side of the grid in cells, and the steps.
+/// The side of a square picture's grid in cells, and the steps. Another shape has as many cells.
 fn effort(preset: Preset) -> (u32, u32) {
     match preset {
         Preset::Low => (160, 2_000),
@@ -47,8 +47,8 @@ pub async fn generate(
     request.check()?;
     let words = palette::words(&request.prompt);
     let mut random = Random::new(request.seed, &words.join(" "));
-    let (longest, steps) = effort(request.preset);
-    let params = settings(request, &words, &mut random, longest);
+    let (side, steps) = effort(request.preset);
+    let params = settings(request, &words, &mut random, side);
     let cells = params.width as usize * params.height as usize;
     let count = request.width as usize * request.height as usize;
     let run = Run {
@@ -72,7 +72,7 @@ pub async fn generate(
     run.picture(engine, control).await
 }
 
-fn settings(request: &Request, words: &[String], random: &mut Random, longest: u32) -> Params {
+fn settings(request: &Request, words: &[String], random: &mut Random, side: u32) -> Params {
     let named: Vec<_> = REGIMES.iter().filter(|(names, ..)| palette::names_one(words, names)).collect();
     let drawn = random.pick(&REGIMES);
     let &(_, feed, kill) = named.first().copied().or(drawn).unwrap_or(&REGIMES[0]);
@@ -80,7 +80,8 @@ fn settings(request: &Request, words: &[String], random: &mut Random, longest: u
     // A cosine through the dark, the middle and the light of the palette.
     let (dark, light) = (palette::between(&colours, 0.05), palette::between(&colours, 0.8));
     let four = |of: &dyn Fn(usize) -> f32| [of(0), of(1), of(2), 0.0];
-    let shrink = (longest as f32 / request.width.max(request.height) as f32).min(1.0);
+    // By the area: by the longer side, a ribbon's grid was a few cells wide, and its pattern died out.
+    let shrink = (side as f32 / (request.width as f32 * request.height as f32).sqrt()).min(1.0);
     let side = |pixels: u32| ((pixels as f32 * shrink).round() as u32).max(16);
     Params {
         width: side(request.width),
