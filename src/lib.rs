@@ -9,15 +9,17 @@
 //! ```no_run
 //! use gradus::prelude::*;
 //!
-//! async fn greet(name: String) -> String {
-//!     format!("Hello, {name}!")
+//! async fn greet(name: String, ctx: Context) -> Result<String, Error> {
+//!     ctx.progress(Progress::step(1, 2));
+//!     ctx.checkpoint().await;        // here a cancel gets through
+//!     Ok(format!("Hello, {name}!"))
 //! }
 //!
 //! fn app() -> Blocks {
-//!     Blocks::named("hello", |ui| {
+//!     Blocks::named("my-app", |ui| {
 //!         let name = ui.add(Textbox::new().label("Name"));
 //!         let greeting = ui.add(Textbox::new().label("Greeting"));
-//!         ui.add(Button::new("Greet")).click(greet, name, greeting).concurrency_count(5);
+//!         ui.add(Button::new("Greet")).click(greet, name, greeting);
 //!     })
 //! }
 //!
@@ -59,7 +61,7 @@
 //! # Apps without pictures
 //!
 //! The engines, the generators, Image and Gallery are the feature `pictures`, which is on unless an app says
-//! `default-features = false`; its visitors then download about a quarter less.
+//! `default-features = false`; its visitors then download about a third less.
 //!
 //! # The map of this crate
 //!

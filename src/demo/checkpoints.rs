@@ -5,58 +5,90 @@ use std::cell::RefCell;
 use gradus::diffusion::Precision;
 use gradus::models::Model;
 use gradus::prelude::*;
+use gradus::value::decimal;
 
 /// A checkpoint that the page knows by itself.
 pub struct Known {
     pub name: &'static str,
     /// A folder beside the page, or of a host that allows other pages to read it.
     pub address: &'static str,
-    /// What it is, and whose terms it comes under.
+    /// Whose it is, and what.
     pub about: &'static str,
+    pub licence: &'static str,
+    /// Its weights by their folders, in megabytes: of our own as they are kept, of the others in halves.
+    pub weights: [(&'static str, f32); 3],
     /// The steps and the guidance that it was made for.
     pub usual: (u32, f32),
 }
 
-/// Our own first. The others' sizes and terms are as their authors state them.
+const OURS: &str = "MIT or Apache 2.0, as Gradus";
+const OURS_WEIGH: [(&str, f32); 3] = [("text_encoder", 0.7), ("unet", 10.8), ("vae", 1.8)];
+
+/// Our own first. The others' terms are as their authors state them; their sizes are two bytes for each of the numbers that
+/// their networks have. What their hosts have is told before anything large is fetched.
 pub const KNOWN: [Known; 6] = [
     Known {
         name: "network",
         address: "models/scenes",
-        about: "Our own: simple things in simple places, 256 × 256, 13 MB. MIT or Apache 2.0, as Gradus.",
+        about: "Our own: simple things in simple places, 256 × 256.",
+        licence: OURS,
+        weights: OURS_WEIGH,
         usual: (8, 3.0),
     },
     Known {
         name: "network, 4 steps",
         address: "models/scenes-few",
-        about: "Our own, distilled to 4 steps without guidance, 13 MB. MIT or Apache 2.0, as Gradus.",
+        about: "Our own, distilled to 4 steps without guidance, 256 × 256.",
+        licence: OURS,
+        weights: OURS_WEIGH,
         usual: (4, 1.0),
     },
     Known {
         name: "SD-Turbo",
         address: "https://huggingface.co/stabilityai/sd-turbo/resolve/main",
-        about: "Stability AI: anything, 512 × 512 in 1 to 4 steps, about 2.6 GB. Stability AI Community License.",
+        about: "Stability AI: anything, 512 × 512 in 1 to 4 steps.",
+        licence: "Stability AI Community License",
+        weights: [("text_encoder", 680.8), ("unet", 1731.8), ("vae", 167.3)],
         usual: (1, 1.0),
     },
     Known {
         name: "Stable Diffusion 1.5",
         address: "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main",
-        about: "Runway and CompVis: anything, 512 × 512, about 2.1 GB. CreativeML OpenRAIL-M.",
+        about: "Runway and CompVis: anything, 512 × 512.",
+        licence: "CreativeML OpenRAIL-M",
+        weights: [("text_encoder", 246.1), ("unet", 1719.0), ("vae", 167.3)],
         usual: (25, 7.5),
     },
     Known {
         name: "BK-SDM Small",
         address: "https://huggingface.co/nota-ai/bk-sdm-small/resolve/main",
-        about: "Nota AI: Stable Diffusion 1.4 with fewer layers, 512 × 512, 0.5 billion numbers in its network. CreativeML \
-                OpenRAIL-M.",
+        about: "Nota AI: Stable Diffusion 1.4 with fewer layers, 512 × 512.",
+        licence: "CreativeML OpenRAIL-M",
+        weights: [("text_encoder", 246.1), ("unet", 964.7), ("vae", 167.3)],
         usual: (25, 7.5),
     },
     Known {
         name: "BK-SDM Tiny",
         address: "https://huggingface.co/nota-ai/bk-sdm-tiny/resolve/main",
-        about: "Nota AI: the smallest of these, 512 × 512, 0.33 billion numbers in its network. CreativeML OpenRAIL-M.",
+        about: "Nota AI: the smallest of these, 512 × 512.",
+        licence: "CreativeML OpenRAIL-M",
+        weights: [("text_encoder", 246.1), ("unet", 646.8), ("vae", 167.3)],
         usual: (25, 7.5),
     },
 ];
+
+impl Known {
+    /// What a visitor is told of it, in Markdown.
+    pub fn words(&self) -> String {
+        let all: f32 = self.weights.iter().map(|(_, megabytes)| megabytes).sum();
+        let size = |megabytes: f32| match megabytes {
+            1000.0.. => [&decimal((megabytes / 1000.0).into(), 1), " GB"].concat(),
+            _ => [&decimal(megabytes.into(), 1), " MB"].concat(),
+        };
+        let each = self.weights.map(|(folder, megabytes)| [folder, " ", &size(megabytes)].concat());
+        [self.about, " About ", &size(all), " (", &each.join(", "), "). Licence: ", self.licence, "."].concat()
+    }
+}
 
 /// How many of [`KNOWN`] are our own: they are always in the Studio, and stay loaded.
 pub const OWN: usize = 2;

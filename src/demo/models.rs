@@ -17,7 +17,7 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
          never leave the page.",
     ));
     let model = ui.add(Dropdown::of(KNOWN.map(|known| known.name)).label("Known models"));
-    let about = ui.add(Markdown::new(KNOWN[0].about));
+    let about = ui.add(Markdown::new(KNOWN[0].words()));
     let address = ui.add(
         Textbox::new()
             .label("Address")
@@ -55,7 +55,7 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
 
 fn known(name: &str) -> (String, String) {
     let known = KNOWN.iter().find(|known| known.name == name).unwrap_or(&KNOWN[0]);
-    (known.about.to_owned(), known.address.to_owned())
+    (known.words(), known.address.to_owned())
 }
 
 async fn report(address: String, ctx: Context) -> Result<String, Error> {

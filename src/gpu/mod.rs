@@ -11,3 +11,4 @@ mod submit;
 
 pub use adapter::{NoGpu, Probe, probe};
 pub use engine::GpuEngine;
+pub use submit::SUBMIT;

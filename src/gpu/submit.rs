@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What a submit aims at: long enough that its overhead is small, short enough that a cancel is quick and no browser
 /// thinks the GPU hangs, also when the prediction is off by a factor of two.
-const AIM: Duration = Duration::from_millis(40);
+pub const SUBMIT: Duration = Duration::from_millis(40);
 
 /// Items of a kernel's first submit, before anything is known of its speed.
 const FIRST_SPAN: u32 = 4096;
@@ -71,7 +71,7 @@ impl Speeds {
         if load.unknown {
             return None;
         }
-        let room = (AIM.as_secs_f64() - load.predicted).max(0.0);
+        let room = (SUBMIT.as_secs_f64() - load.predicted).max(0.0);
         let fits = (room / seconds).min(f64::from(u32::MAX)) as u32;
         // A rest that is a little too long is not worth a submit of its own.
         let count = if f64::from(items) <= f64::from(fits) * 1.25 { items } else { fits }.min(most);

@@ -60,7 +60,7 @@ test("the example queue_guide makes pictures in both lanes", async (t) => {
   const app = await start("queue_guide");
   t.after(() => app.stop());
   const page = await app.open();
-  for (const [region, button, lane] of [["Example 1", "Generate Image", "image_gen_1"], ["Example 2", "Generate Image via model 2", "gpu_queue"]]) {
+  for (const [region, button, lane] of [["Example 1", "Generate Image", "image_gen"], ["Example 2", "Generate Image via model 2", "gpu_queue"]]) {
     const place = page.region(region);
     await place.getByLabel("Prompt").fill("a green torus on sand");
     await page.pressIn(place, button);

@@ -7,7 +7,7 @@ fn app() -> Blocks {
             let prompt = ui.add(Textbox::new().label("Prompt"));
             let image = ui.add(Image::new().label("Image"));
             let generate = ui.add(Button::new("Generate Image"));
-            generate.click(image_gen_1, prompt, image).concurrency_count(5);
+            generate.click(image_gen, prompt, image).concurrency_count(5);
         });
         ui.group("Example 2", |ui| {
             let prompt = ui.add(Textbox::new().label("Prompt"));
@@ -24,6 +24,10 @@ fn app() -> Blocks {
 
 fn request(prompt: String, ctx: &Context) -> Request {
     Request { prompt, width: 256, height: 256, seed: ctx.random(), preset: Preset::Low }
+}
+
+async fn image_gen(prompt: String, ctx: Context) -> Result<Picture, Error> {
+    image_gen_1(prompt, ctx).await
 }
 
 async fn image_gen_1(prompt: String, ctx: Context) -> Result<Picture, Error> {

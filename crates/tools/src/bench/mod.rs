@@ -3,6 +3,7 @@
 mod nets;
 mod norms;
 mod peaks;
+mod plans;
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -45,6 +46,7 @@ pub fn run(rest: &[&str]) -> Result<(), String> {
         None => f64::INFINITY,
         Some(text) => text.parse::<f64>().map_err(|_| format!("--most: {text} is no number of GFLOP."))? * 1e9,
     };
+    plans::print()?;
     let engine = match pollster::block_on(opened(|probe| probe)) {
         Ok(engine) => Rc::new(engine),
         Err(why) => {
