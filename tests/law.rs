@@ -303,10 +303,40 @@ fn planted_faults_are_found() {
     );
 }
 
+/// Each name that an app's source has by `gradus::prelude` shows how it is used: an example stands right before it.
+#[test]
+fn what_authors_use_has_an_example() {
+    let sources: Vec<String> =
+        files("src", &["rs"]).iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let prelude = PASSED_ON.iter().filter(|(name, _)| name[0] == "prelude").map(|(name, _)| name[1].as_str());
+    let bare: Vec<&str> = prelude.filter(|name| !sources.iter().any(|source| has_example(source, name))).collect();
+    assert!(bare.is_empty() && PASSED_ON.len() > 20, "without an example: {bare:?}");
+}
+
+fn has_example(source: &str, name: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let is_item = |line: &str| {
+        let rest = ["pub struct ", "pub enum ", "pub fn "].iter().find_map(|start| line.strip_prefix(start));
+        // Components are made by a macro: its docs, then their names.
+        let named = rest.unwrap_or(line).strip_prefix(name);
+        named.is_some_and(|rest| rest.starts_with(if line.starts_with("pub ") { ['<', '(', ' '] } else { [','; 3] }))
+    };
+    let mut places = (0..lines.len()).filter(|&at| is_item(lines[at]));
+    places.any(|at| {
+        let before = lines[..at].iter().rev().skip_while(|line| line.starts_with("#["));
+        before.take_while(|line| line.starts_with("///")).any(|line| *line == "/// ```")
+    })
+}
+
 #[test]
 fn files_stay_short() {
     let mut long = Vec::new();
-    for path in ["src", "crates", "xtask", "tests"].iter().flat_map(|folder| files(folder, &["rs", "wgsl", "mjs"])) {
+    let folders = ["src", "crates", "xtask", "tests", "style", "models", "fuzz/fuzz_targets", "examples"];
+    let kinds = ["rs", "wgsl", "js", "mjs", "css", "py"];
+    // What tools have made there is nobody's to read.
+    let made =
+        |path: &Path| ["target", "dist", "node_modules"].iter().any(|made| path.iter().any(|part| part == *made));
+    for path in folders.iter().flat_map(|folder| files(folder, &kinds)).filter(|path| !made(path)) {
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         if lines > MOST_LINES {
             long.push(format!("{}: {lines} lines", path.display()));

@@ -11,6 +11,18 @@ use crate::ids::{ComponentId, LaneId, ListenerId};
 use crate::value::ChainLink;
 
 /// What sets a listener off.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let app = Blocks::named("doc", |ui| {
+///     let name = ui.add(Textbox::new().label("Name"));
+///     let go = ui.add(Button::new("Go"));
+///     let told = ui.add(Textbox::new().label("Told"));
+///     // Several events of one listener.
+///     ui.on([go.on(Event::Click), name.on(Event::Submit)], |name: String| name, name, told);
+/// }).build().unwrap();
+/// assert_eq!(app.listeners()[0].triggers.len(), 2);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A press.
@@ -30,6 +42,17 @@ pub enum Event {
 }
 
 /// What an event does while an earlier run of its listener has not ended.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let app = Blocks::named("doc", |ui| {
+///     let text = ui.add(Textbox::new().label("Text"));
+///     let saved = ui.add(Textbox::new().label("Saved"));
+///     // A second press while it saves does nothing.
+///     ui.add(Button::new("Save")).click(|text: String| text, text, saved).trigger_mode(TriggerMode::Once);
+/// });
+/// assert!(app.build().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TriggerMode {
     /// Nothing.
@@ -41,6 +64,17 @@ pub enum TriggerMode {
 }
 
 /// How much of a run its outputs show.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let app = Blocks::named("doc", |ui| {
+///     let text = ui.add(Textbox::new().label("Text"));
+///     let length = ui.add(Textbox::new().label("Length"));
+///     // At each key: a status that comes and goes would only flicker.
+///     text.input(|text: String| text.len().to_string(), text, length).show_progress(ShowProgress::Hidden);
+/// });
+/// assert!(app.build().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ShowProgress {
     /// Words and a bar.

@@ -81,6 +81,24 @@ impl Blocks {
 }
 
 /// Where an app is described: adds components, opens layouts. Shared freely; nothing needs `mut`.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let app = Blocks::named("doc", |ui| {
+///     ui.tabs(|ui| {
+///         ui.tab("Draw", |ui| {
+///             let prompt = ui.add(Textbox::new().label("Prompt"));
+///             let (go, stop) = ui.row(|ui| (ui.add(Button::new("Draw")), ui.add(Button::new("Stop"))));
+///             let drawing = go.click(|prompt: String| prompt, prompt, prompt);
+///             stop.click(|| (), (), ()).cancels([drawing]);
+///         });
+///         ui.tab("Settings", |ui| {
+///             ui.accordion("For experts", |ui| ui.column(|ui| ui.add(Slider::between(1.0, 50.0).label("Steps"))));
+///         });
+///     });
+/// });
+/// assert!(app.build().is_ok());
+/// ```
 pub struct Ui {
     app: usize,
     components: RefCell<Vec<ComponentSpec>>,
@@ -219,6 +237,20 @@ impl<C> Handle<'_, C> {
 }
 
 /// A listener that was added; its methods say how its jobs queue.
+///
+/// ```
+/// use gradus::prelude::*;
+/// use std::time::Duration;
+///
+/// let app = Blocks::named("doc", |ui| {
+///     let text = ui.add(Textbox::new().label("Text"));
+///     let go = ui.add(Button::new("Go"));
+///     let run = go.click(|text: String| text, text, text);
+///     run.concurrency_count(2).concurrency_id("gpu").max_size(20).time_limit(Duration::from_secs(60)).retries(1);
+///     run.success(|text: String| text.to_uppercase(), text, text);
+/// }).build().unwrap();
+/// assert_eq!(app.lanes()[0].max_size, Some(20));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Listener<'u> {
     ui: &'u Ui,

@@ -130,6 +130,11 @@ pub struct Range {
 }
 
 /// How a button looks.
+///
+/// ```
+/// use gradus::prelude::*;
+/// let delete = Button::new("Delete").variant(Variant::Stop);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Variant {
     /// The one to press next.

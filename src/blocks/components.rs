@@ -89,26 +89,56 @@ component!(
 );
 component!(
     /// A picture: shown large when a listener writes it, chosen from a file when one reads it.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let photo = Image::new().label("Photo").max_side(1024).interactive(true);
+    /// ```
     Image, Kind::Image { max_side: Picture::MAX_SIDE }, Value::Null
 );
 component!(
     /// Several pictures in a grid.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let results = Gallery::new().label("Results").columns(4);
+    /// ```
     Gallery, Kind::Gallery { columns: 3 }, Value::Gallery(Vec::new())
 );
 component!(
     /// A number, typed.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let width = Number::new().label("Width").value(512.0).range(64.0, 2048.0).whole();
+    /// ```
     Number, Kind::Number(Range::ANY), Value::Null
 );
 component!(
-    /// A number, chosen by sliding.
+    /// A number, chosen by sliding. [`Slider::between`] says from where to where.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let strength = Slider::between(0.0, 1.0).step(0.05).value(0.6).label("Strength");
+    /// ```
     Slider, Kind::Slider(Range::ANY), Value::Null
 );
 component!(
     /// Yes or no.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let fixed = Checkbox::new().label("Fixed seed").value(true).info("The same seed makes the same picture.");
+    /// ```
     Checkbox, Kind::Checkbox, Value::Bool(false)
 );
 component!(
-    /// One of some choices; the first unless a value is set.
+    /// One of some choices; the first unless a value is set. [`Dropdown::of`] says which.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let model = Dropdown::of(["small", "large"]).label("Model");
+    /// ```
     Dropdown, Kind::Dropdown { choices: Vec::new() }, Value::Null
 );
 component!(

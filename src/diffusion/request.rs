@@ -3,7 +3,23 @@
 use super::schedule::Kind;
 use crate::value::{Error, Picture};
 
-/// What to make.
+/// What to make. [`Pipeline::usual_request`](super::Pipeline::usual_request) has what the checkpoint was made for.
+///
+/// ```
+/// use gradus::Error;
+/// use gradus::diffusion::{Pipeline, Request, Start};
+/// use gradus::kernels::{Control, Engine};
+/// use gradus::ports::Observer;
+/// use gradus::value::Picture;
+///
+/// async fn winter(photo: Picture, model: &Pipeline, engine: &dyn Engine, control: &dyn Control, observer: &dyn Observer)
+///     -> Result<Vec<Picture>, Error>
+/// {
+///     let start = Some(Start { picture: photo, strength: 0.6, mask: None });
+///     let request = Request { prompt: "the same in winter".into(), seed: 7, start, ..model.usual_request() };
+///     model.generate(&request, engine, control, observer).await
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// What is to be seen.
