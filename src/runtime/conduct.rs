@@ -17,7 +17,7 @@ use super::stored::{Inputs, Stranger};
 use super::tabs::{Part, first_token};
 use super::take_up::Done;
 use super::view::{Changes, Status, Toast, Told, Watcher};
-use super::{Options, Ports, TabFault};
+use super::{Options, Ports, STORAGE, TabFault};
 use crate::blocks::App;
 use crate::ids::{Attempt, ComponentId, JobId, ListenerId, SessionId};
 use crate::ports::{Found, LogError, WorkerListener};
@@ -184,11 +184,11 @@ pub(super) fn with<R>(state: &Rc<RefCell<State>>, act: impl FnOnce(&mut State) -
     for (delay, what) in later {
         wake(state, delay, what);
     }
-    if let Some(Flight { log, put, number }) = flight {
+    if STORAGE && let Some(Flight { log, put, number }) = flight {
         let through = move |result| Box::new(move |state: &mut State| state.put_is_through(number, result)) as Act;
         follow_up(state, log.put(put).map(through).boxed_local());
     }
-    if let Some(opening) = opening {
+    if STORAGE && let Some(opening) = opening {
         let opened = move |found| Box::new(move |state: &mut State| state.opened(rests, found)) as Act;
         follow_up(state, opening.map(opened).boxed_local());
     }

@@ -92,7 +92,7 @@ impl State {
 
     /// The log is open, or cannot be.
     pub(super) fn opened(&mut self, rests: u64, found: Result<Found, LogError>) {
-        if rests != self.rests && !self.has(TabFault::LeadsAfterRest) {
+        if !STORAGE || rests != self.rests && !self.has(TabFault::LeadsAfterRest) {
             return;
         }
         match found {
@@ -420,7 +420,7 @@ impl State {
     pub(super) fn send_off(&mut self) {
         self.facts_to_book();
         let news = std::mem::take(&mut self.audience.news);
-        if !(news.facts.is_empty() && news.taken.is_empty()) {
+        if STORAGE && !(news.facts.is_empty() && news.taken.is_empty()) {
             self.say_after(&Message::News(news));
         }
         if STORAGE && self.book.is_due() {
@@ -444,7 +444,8 @@ impl State {
 
     /// A put is written, or is not.
     pub(super) fn put_is_through(&mut self, number: (u64, u64), result: Result<(), LogError>) {
-        if self.book.written(number)
+        if STORAGE
+            && self.book.written(number)
             && let Err(error) = result
         {
             self.not_kept(error);

@@ -35,6 +35,7 @@ pub(super) fn el(tag: &'static str, class: &str) -> El {
 
 impl El {
     /// Done at once; what is around the element is not there yet.
+    #[cfg(feature = "pictures")]
     pub(super) fn once(self, act: impl FnOnce(&web_sys::Element)) -> Self {
         act(&self.0);
         self
