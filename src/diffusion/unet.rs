@@ -102,9 +102,12 @@ const KNOWN: &[&str] = &[
     "projection_class_embeddings_input_dim",
 ];
 
-/// The depths of the transformers of each level, on the way down and on the way up, where it has one more.
-fn depths(config: &Config, layers: &[usize]) -> Result<(Vec<Vec<usize>>, Vec<Vec<usize>>), Error> {
-    let read = |key: &str, lengths: &[usize]| -> Result<Vec<Vec<usize>>, Error> {
+/// For each level the depths of its transformers.
+type Depths = Vec<Vec<usize>>;
+
+/// The depths on the way down and on the way up, where each level has one more.
+fn depths(config: &Config, layers: &[usize]) -> Result<(Depths, Depths), Error> {
+    let read = |key: &str, lengths: &[usize]| -> Result<Depths, Error> {
         let wrong = || config.refuse(key, "a number, one for each block, or a list for each block");
         let all = match config.get(key) {
             Some(Json::List(all)) if all.len() == lengths.len() => all,

@@ -4,6 +4,7 @@ mod nets;
 mod norms;
 mod peaks;
 mod plans;
+mod submits;
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -56,6 +57,7 @@ pub fn run(rest: &[&str]) -> Result<(), String> {
     };
     let info = engine.info();
     println!("{{\"adapter\":{},\"tier\":{},\"software\":{}}}", quoted(&info.name), quoted(&info.tier), info.software);
+    pollster::block_on(submits::print(&*engine))?;
     if info.software && most.is_infinite() {
         eprintln!("This adapter is a processor, which would take hours; --most 0.1 measures the small dispatches.");
         return Ok(());
