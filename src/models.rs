@@ -16,6 +16,9 @@ use crate::kernels::{Engine, EngineKind};
 use crate::ports::{Kept, Observer};
 use crate::value::{Error, NoteLevel, Picture, Progress, decimal};
 
+/// From so many bytes on the browser is asked not to throw away what was fetched.
+const LARGE: u64 = 100_000_000;
+
 /// What is fetched at once of a download.
 const PIECE: u64 = 4 << 20;
 
@@ -215,7 +218,12 @@ impl Model {
             loras.push(open(ctx).await?);
         }
         choose(ctx, &*engine).await?;
+        let kept = Rc::clone(&files);
         let pipeline = Rc::new(Pipeline::load_with(files, &loras, self.0.precision, &*engine, ctx, &Quiet(ctx)).await?);
+        // A browser may ask the visitor, so not for what is fetched again in a moment; nor where it cannot be told.
+        if kept.kept().await.is_ok_and(|kept| kept.bytes > LARGE) {
+            ctx.persist();
+        }
         let loaded = Loaded { pipeline, engine };
         self.0.loaded.replace(Some(loaded.clone()));
         Ok(loaded)
