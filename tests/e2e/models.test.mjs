@@ -54,7 +54,8 @@ test("a model is looked at before it is fetched, fetched with a pause, painted w
 
   // A pause while a piece is on its way.
   let open;
-  app.server.gate = new Promise((done) => { open = done; });
+  const gate = new Promise((done) => { open = done; });
+  app.server.gate = () => gate;
   await m.page.pressIn(m.region, "Download");
   await m.page.until((snapshot) => snapshot.lanes.find((lane) => lane.id === "files").running.length === 1);
   const asked = app.server.requests.length;
@@ -91,6 +92,45 @@ test("a model is looked at before it is fetched, fetched with a pause, painted w
   assert.match(await m.press("Delete"), /Nothing of flow is kept/);
   assert.ok(!(await m.offered()).includes("flow"));
   assert.match(await m.press("What does it take?"), /flow fits/);
+  await m.page.close();
+});
+
+test("a download that was paused goes on after a reload with what is there", async () => {
+  const m = await models();
+  const network = "models/scenes/unet/diffusion_pytorch_model.safetensors";
+  const before = app.server.ranges.length;
+  const asked = () => app.server.ranges.slice(before).filter((range) => range.startsWith(network));
+  // Paused while the second of three pieces is on its way: that one still comes, and none after it.
+  let open;
+  const gate = new Promise((done) => { open = done; });
+  const second = new Promise((held) => {
+    app.server.gate = (path, start) => {
+      if (!path.endsWith(network) || start === 0) return undefined;
+      held();
+      return gate;
+    };
+  });
+  await m.page.pressIn(m.region, "Download");
+  await second;
+  await m.page.pressIn(m.region, "Pause");
+  open();
+  app.server.gate = undefined;
+  await m.page.ended("files", "cancelled", 1);
+  await m.page.ended("files", "done", 1);
+  const text = await m.region.textContent();
+  assert.match(text, /Files: 13\.\d MB, of which \d+(\.\d)? MB are kept/);
+  assert.ok(!/Files: ([\d.]+ MB), of which \1 are kept/.test(text), "a pause is not the end");
+  const paused = asked();
+  assert.deepEqual(paused, [0, 1].map((piece) => `${network} from ${piece << 22}`));
+
+  await reloaded(m);
+  const others = app.server.ranges.length;
+  const whole = await m.press("Download");
+  assert.match(whole, /network fits this machine.*Files: ([\d.]+ MB), of which \1 are kept/s);
+  assert.deepEqual(asked().slice(paused.length), [`${network} from ${2 << 22}`], "what was kept is not fetched again");
+  const again = app.server.ranges.slice(others);
+  const had = app.server.ranges.slice(before, others);
+  assert.deepEqual(again.filter((range) => had.includes(range)), []);
   await m.page.close();
 });
 

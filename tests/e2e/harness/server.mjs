@@ -25,12 +25,15 @@ const damage = () => new Transform({
   },
 });
 
-/** `damaged` may be set to a RegExp of paths that arrive with turned bits, `gate` to a promise that ranges wait for.
+/** `damaged` may be set to a RegExp of paths that arrive with turned bits, `gate` to a function of a path and a
+ * first byte that gives a promise which that range waits for. `ranges` of what is served are the ranges that were asked for, as
+ * "path from first byte".
  * `beside` are more folders by their path below the sub-path. A `hub` lets other hosts' pages read, and compresses texts.
  * Without `ranges` it sends whole files, and does not say either how long they are, as servers that compress do not; with
  * `lengths` it does, as simple ones do.
  * `maxAge` lets a browser keep what it fetched for so many seconds, as hosts do.
- * @returns {Promise<{ url: string, requests: string[], damaged?: RegExp, gate?: Promise<void>, close(): Promise<void> }>} */
+ * @returns {Promise<{ url: string, requests: string[], ranges: string[], damaged?: RegExp,
+ *   gate?: (path: string, start: number) => Promise<void> | void, close(): Promise<void> }>} */
 export async function serve(folder, { subPath = "/some/where/", ranges = true, lengths = ranges, beside = {}, hub = false, maxAge } = {}) {
   const root = resolve(folder);
   const requests = [];
@@ -58,8 +61,9 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, l
     }
     const asked = ranges && /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
     if (asked) {
-      await served.gate;
       const [start, end] = [Number(asked[1]), Math.min(Number(asked[2]), found.size - 1)];
+      served.ranges.push(`${path.slice(subPath.length)} from ${start}`);
+      await served.gate?.(path, start);
       headers["content-range"] = `bytes ${start}-${end}/${found.size}`;
       response.writeHead(206, { ...headers, "content-length": end - start + 1 });
       createReadStream(file, { start, end }).pipe(through(path)).pipe(response);
@@ -73,6 +77,7 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, l
   const served = {
     url: `http://127.0.0.1:${server.address().port}${subPath}`,
     requests,
+    ranges: [],
     close: () => new Promise((closed) => { server.closeAllConnections(); server.close(closed); }),
   };
   return served;
