@@ -117,13 +117,13 @@ export class AppPage {
   }
   stopSampling() { return this.page.evaluate(() => window.stopSampling()); }
 
-  /** The pixels of the canvas in a place: size, and a summary of what is on it. */
+  /** The pixels of the canvas in a place: size, and a summary of what is on it; its hash is null on a page that is not secure. */
   async picture(place) {
     await this.page.evaluate(() => new Promise((drawn) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(drawn)), 100)));
     return place.locator("canvas").first().evaluate(async (canvas) => {
       const { width, height } = canvas;
       const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-      const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+      const digest = crypto.subtle && new Uint8Array(await crypto.subtle.digest("SHA-256", data));
       const colours = new Set();
       for (let at = 0; at < data.length; at += 4) colours.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
       const mean = (left, top, right, bottom) => {
@@ -139,7 +139,7 @@ export class AppPage {
       };
       return {
         width, height, colours: colours.size,
-        hash: [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+        hash: digest ? [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("") : null,
         top: mean(0, 0, 1, 0.1), middle: mean(0.35, 0.4, 0.65, 0.7), bottom: mean(0, 0.9, 1, 1),
       };
     });
