@@ -83,6 +83,62 @@ test("running jobs are cancelled at their checkpoint, and before that no slot is
   await page.close();
 });
 
+test("who cancels a job and presses its button in one instant, in either order, loses and doubles nothing", async () => {
+  const page = await app.open();
+  await page.press("Steps", 2);
+  await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "steps_1" && job.state === "running"));
+  const seen = await page.page.evaluate(async () => {
+    const lane = () => window.gradus.snapshot().lanes.find((lane) => lane.id === "steps_1");
+    const state = (id) => window.gradus.snapshot().jobs.find((job) => job.id === id)?.state;
+    const cancel = (id) => document.querySelector(`[aria-label="Cancel job ${id}"]`);
+    const steps = [...document.querySelectorAll("button")].find((button) => button.textContent === "Steps");
+    const until = async (holds, what) => {
+      const began = performance.now();
+      while (!holds()) {
+        if (performance.now() - began > 10_000) throw new Error(`${what}: ${JSON.stringify(lane())}`);
+        await new Promise((later) => setTimeout(later, 5));
+      }
+    };
+    const accepted = [];
+    const ended = [];
+    window.gradus.on("accepted", (id) => accepted.push(id));
+    window.gradus.on("ended", (id) => ended.push(id));
+    const targets = [];
+    for (let round = 0; round < 50; round++) {
+      const of = round % 4 < 2 ? "running" : "waiting";
+      let target;
+      // The panel draws a moment after the news.
+      await until(() => lane()[of].length === 1 && cancel(target = lane()[of][0]), `round ${round}`);
+      const acts = [() => cancel(target).click(), () => steps.click()];
+      if (round % 2 === 1) acts.reverse();
+      acts.forEach((act) => act());
+      targets.push(target);
+      await until(() => !/waiting|running/.test(state(target)), `round ${round}, ${target}`);
+    }
+    const left = [...lane().running, ...lane().waiting];
+    await until(() => left.every(cancel), "all are drawn");
+    left.forEach((id) => cancel(id).click());
+    await until(() => left.every((id) => !/waiting|running/.test(state(id))), "the rest");
+    return { accepted, ended, targets, left: left.length };
+  });
+  assert.equal(seen.left, 2, "as many as were pressed and not cancelled");
+  assert.equal(seen.accepted.length, 50, "each click is a job");
+  assert.equal(new Set(seen.targets).size, 50);
+  const jobs = await jobsOf(page, "steps_1");
+  assert.equal(jobs.length, 52);
+  // One may be done in the instant in which it is cancelled.
+  assert.deepEqual(jobs.filter((job) => job.state !== "cancelled" && job.state !== "done"), []);
+  assert.ok(jobs.filter((job) => job.state === "cancelled").length >= 45);
+  assert.deepEqual(seen.ended.toSorted(), jobs.map((job) => job.id).toSorted(), "each ends once");
+  const lane = (await page.snapshot()).lanes.find(({ id }) => id === "steps_1");
+  assert.deepEqual([lane.running, lane.waiting], [[], []]);
+  const done = jobs.filter((job) => job.state === "done").length;
+  await page.press("Steps");
+  await page.ended("steps_1", "done", done + 1);
+  await shows(page, "x: fifty steps");
+  await page.close();
+});
+
 test("a row that is given another job is let go, and what was pressed on it means the job before", async () => {
   const page = await app.open();
   // More than are drawn, so that the row of one that goes is taken by one that was not.
