@@ -286,3 +286,43 @@ test("a checkbox, a slider that is let go, and what is not drawn give their valu
   await shows(page, "true, 7, x");
   await page.close();
 });
+
+test("columns in a row stand beside each other, and what is in one below each other", async () => {
+  const page = await app.open();
+  const columns = page.region("Columns");
+  const box = (place) => place.boundingBox();
+  const [number, squared] = await Promise.all(["Number", "Squared"].map((label) => box(columns.getByLabel(label, { exact: true }))));
+  const button = await box(columns.getByRole("button", { name: "Square", exact: true }));
+  const beside = await box(columns.getByLabel("Beside", { exact: true }));
+  assert.ok(squared.y >= number.y + number.height, "the left column from the top down");
+  assert.ok(beside.y >= button.y + button.height, "and the right one");
+  assert.equal(squared.x, number.x);
+  assert.equal(beside.x, button.x);
+  assert.ok(button.x >= number.x + number.width && button.y < squared.y, "the right one begins beside the left one");
+  // By keyboard, and to who hears the page, it is the same order.
+  const order = await columns.locator("input, textarea, button").evaluateAll((all) =>
+    all.map((each) => each.labels?.[0]?.textContent || each.textContent));
+  assert.deepEqual(order, ["Number", "Squared", "Square", "Beside"]);
+  await page.close();
+});
+
+test("a shader of the app's own, of a file, computes on the GPU", async () => {
+  const page = await app.open("?engine=gpu");
+  await page.press("Square");
+  await page.ended("square", "done", 1);
+  await page.shows("Squared", "9");
+  assert.equal((await page.adapter()).engine, "gpu");
+  await page.close();
+});
+
+test("a shader of the app's own without a CPU twin says on the processor that it needs WebGPU, and the queue goes on", async () => {
+  const page = await app.open("?engine=cpu");
+  await page.press("Square");
+  await page.ended("square", "failed", 1);
+  const words = "this handler needs WebGPU (its kernel `square` has no CPU twin). Use a browser with WebGPU.";
+  await page.region("Columns").getByTestId("status").getByText(words).waitFor();
+  assert.equal((await jobsOf(page, "square"))[0].error, words);
+  await page.press("No-op");
+  await shows(page, "done j");
+  await page.close();
+});
