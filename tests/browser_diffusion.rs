@@ -102,7 +102,8 @@ fn the_browsers_tables_say_what_the_crates_say() {
     assert_eq!(words, ["a", "red", "hot", "café", "2", "हिन्दी"]);
 }
 
-const FIXTURES: [&str; 11] = ["flow", "sd1", "odd", "lcm", "blocks", "eight", "fill", "lora", "rules", "sgm", "words"];
+const FIXTURES: [&str; 12] =
+    ["flow", "sd1", "odd", "lcm", "blocks", "eight", "fill", "lora", "rules", "sgm", "words", "deep"];
 
 /// One test, as relaxed SIMD stays once it is there.
 #[wasm_bindgen_test]

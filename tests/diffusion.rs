@@ -20,7 +20,8 @@ use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus_cpu::nn::conv::Shape;
 use support::Ticking;
 
-const FIXTURES: [&str; 11] = ["flow", "sd1", "odd", "lcm", "blocks", "eight", "fill", "lora", "rules", "sgm", "words"];
+const FIXTURES: [&str; 12] =
+    ["flow", "sd1", "odd", "lcm", "blocks", "eight", "fill", "lora", "rules", "sgm", "words", "deep"];
 
 async fn all_pass(engine: &dyn Engine) {
     all_pass_within(engine, None).await;
