@@ -10,8 +10,8 @@ let app;
 before(async () => { app = await start("demo", { beside: { "checkpoints/flow": FLOW } }); });
 after(() => app.stop());
 
-async function models() {
-  const page = await app.open("?engine=cpu");
+async function models(query = "?engine=cpu") {
+  const page = await app.open(query);
   await page.tab("Models").click();
   const region = page.region("Models");
   const ended = async (state) => (await page.snapshot()).jobs.filter((job) => job.lane === "files" && job.state === state).length;
@@ -131,6 +131,38 @@ test("a download that was paused goes on after a reload with what is there", asy
   const again = app.server.ranges.slice(others);
   const had = app.server.ranges.slice(before, others);
   assert.deepEqual(again.filter((range) => had.includes(range)), []);
+  await m.page.close();
+});
+
+test("a report names the GPU, whether it computes with halves, its largest buffer, and what the page keeps in all", async () => {
+  const m = await models("?engine=gpu");
+  const told = await m.press("What does it take?");
+  const { engine, name, tier } = await m.page.adapter();
+  assert.equal(engine, "gpu");
+  const has = await m.page.page.evaluate(async () => {
+    const { features, limits } = await navigator.gpu.requestAdapter();
+    return { halves: features.has("shader-f16"), buffer: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) };
+  });
+  assert.equal(tier, has.halves ? "shader-f16" : "packed-f16");
+  const bytes = (text) => Number(text.split(" ")[0]) * { kB: 1e3, MB: 1e6, GB: 1e9 }[text.split(" ")[1]];
+  const [, place, of, largest] = /Weights: .*? on (.+) \(([\w-]+), buffers of up to ([\d.]+ [kMG]B)\)\. Where/.exec(told) ?? assert.fail(told);
+  assert.deepEqual([place, of], [name, tier]);
+  assert.ok(Math.abs(bytes(largest) / has.buffer - 1) < 0.1, `${largest} of ${has.buffer}`);
+
+  // What the browser counts, to the tenth that is told.
+  const keeps = (text) => /All that this page keeps: ([\d.]+ [kMG]B) of ([\d.]+ [kMG]B)\./.exec(text).slice(1).map(bytes);
+  const counted = () => m.page.page.evaluate(async () => (await navigator.storage.estimate()).usage);
+  const [before, room] = keeps(told);
+  assert.ok(room > before);
+  const whole = await m.press("Download");
+  const [after] = keeps(whole);
+  const kept = bytes(/Files: ([\d.]+ [kM]B), of which \1 are kept/.exec(whole)[1]);
+  const usage = await counted();
+  assert.ok(after >= kept && after > before, `${before}, then ${after} with ${kept} of files`);
+  assert.ok(Math.abs(after - usage) < 0.1 * usage, `${after} of ${usage}`);
+  await m.press("Delete");
+  const [deleted] = keeps(await m.press("What does it take?"));
+  assert.ok(deleted < after, `${deleted} after ${after}`);
   await m.page.close();
 });
 
