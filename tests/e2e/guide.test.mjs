@@ -57,3 +57,65 @@ test("waiting and running jobs are cancelled from the panel, and the slot is use
   assert.equal(state(lane.waiting[1]), "done");
   await page.close();
 });
+
+test("both examples on one GPU at once: as many run as may, one is cancelled, and all others are done", async (t) => {
+  // The example's pictures are small, and the browser's GPU is one in software.
+  const other = await start("queue_guide");
+  t.after(() => other.stop());
+  const page = await other.open("?engine=gpu");
+  const [first, second] = ["Example 1", "Example 2"].map((name) => page.region(name));
+  for (const place of [first, second]) await place.getByLabel("Prompt").fill("a green torus on sand");
+  await page.startSampling();
+  await page.pressIn(first, "Generate Image", 8);
+  for (const model of [1, 2, 3, 1]) await page.pressIn(second, `Generate Image via model ${model}`);
+  const ran = (lane) => page.until(
+    (snapshot, lane) => snapshot.jobs.some((job) => job.lane === lane && job.state === "running" && job.progress > 0), lane,
+  );
+  await ran("image_gen_1");
+  await ran("gpu_queue");
+  const job = (await page.snapshot()).jobs.findLast((job) => job.lane === "image_gen_1" && job.state === "running");
+  await page.press(`Cancel job ${job.id}`);
+  await page.ended("image_gen_1", "cancelled", 1);
+  await page.ended("image_gen_1", "done", 7, 120_000);
+  await page.ended("gpu_queue", "done", 4, 120_000);
+  const { seen, together } = await page.stopSampling();
+  assert.deepEqual([seen.image_gen_1.mostRunning, seen.gpu_queue.mostRunning], [5, 2]);
+  assert.equal(together, 7, "both at once");
+  const { jobs } = await page.snapshot();
+  assert.equal(jobs.find(({ id }) => id === job.id).state, "cancelled");
+  assert.equal(jobs.length, 12);
+  assert.deepEqual(jobs.filter(({ attempt, error }) => attempt !== 1 || error), [], "none was lost on the way");
+  for (const place of [first, second]) assert.ok((await page.picture(place)).colours > 500);
+  assert.equal((await page.adapter()).engine, "gpu");
+  await page.close();
+});
+
+test("a picture of a seed is the same while other jobs use the GPU", async () => {
+  const page = await app.open("?engine=gpu");
+  await page.tab("Studio").click();
+  await page.ended("suit", "done", 1);
+  const region = page.region("Studio");
+  await region.getByText("Settings of scene, flame and reaction").click();
+  const settings = { Prompt: "a matte red sphere on grass at day", Width: "160", Height: "160", Seed: "7" };
+  for (const [label, text] of Object.entries(settings)) await region.getByLabel(label, { exact: true }).fill(text);
+  await region.getByLabel("Model", { exact: true }).selectOption("scene");
+  await region.getByLabel("Quality", { exact: true }).selectOption("low");
+  let made = 0;
+  const paint = async () => {
+    await page.pressIn(region, "Generate");
+    await page.ended("studio", "done", made += 1, 120_000);
+    return (await page.picture(region.getByRole("figure", { name: "Result", exact: true }))).hash;
+  };
+  const alone = await paint();
+  await page.tab("Queue guide").click();
+  for (const model of [2, 3, 2, 3]) await page.pressIn(page.region("Example 2"), `Generate Image via model ${model}`);
+  await page.tab("Studio").click();
+  await page.until((snapshot) => snapshot.lanes.find((lane) => lane.id === "gpu_queue").running.length === 2);
+  await page.startSampling();
+  for (let time = 0; time < 2; time++) assert.equal(await paint(), alone, "the same seed");
+  assert.equal((await page.stopSampling()).together, 3, "two of the guide's ran meanwhile");
+  await region.getByLabel("Seed", { exact: true }).fill("8");
+  assert.notEqual(await paint(), alone, "another seed");
+  await page.ended("gpu_queue", "done", 4, 120_000);
+  await page.close();
+});

@@ -98,21 +98,27 @@ export class AppPage {
     }), text);
   }
 
-  /** Takes a snapshot every 20 ms, in the page, until `stopSampling`, which gives what was seen of each lane. */
+  /**
+   * Takes a snapshot every 20 ms, in the page, until `stopSampling`, which gives what was seen of each lane, and how many
+   * jobs ran at most in all of them together.
+   */
   startSampling() {
     return this.page.evaluate(() => {
       const seen = {};
       let count = 0;
+      let together = 0;
       const look = () => {
         count += 1;
-        for (const lane of window.gradus.snapshot().lanes) {
+        const { lanes } = window.gradus.snapshot();
+        together = Math.max(together, lanes.reduce((sum, lane) => sum + lane.running.length, 0));
+        for (const lane of lanes) {
           const entry = (seen[lane.id] ??= { mostRunning: 0, mostWaiting: 0 });
           entry.mostRunning = Math.max(entry.mostRunning, lane.running.length);
           entry.mostWaiting = Math.max(entry.mostWaiting, lane.waiting.length);
         }
       };
       const timer = setInterval(look, 20);
-      window.stopSampling = () => { clearInterval(timer); look(); return { seen, count }; };
+      window.stopSampling = () => { clearInterval(timer); look(); return { seen, count, together }; };
     });
   }
   stopSampling() { return this.page.evaluate(() => window.stopSampling()); }
