@@ -6,7 +6,6 @@
 mod fixtures;
 mod support;
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -294,57 +293,59 @@ fn what_cannot_be_made_is_refused_in_words() {
     });
 }
 
+/// A checkpoint of which a tensor, of the file at this path, has this number everywhere.
+fn filled_with(number: f32, fixture: &str, path: &str, tensor: &str) -> Rc<dyn Files> {
+    let files = fixtures::files(fixture, |name, bytes| {
+        (name == path).then(|| {
+            tensor_file::changed(bytes, |entry| {
+                if entry.name == tensor {
+                    entry.change(|_| number);
+                }
+            })
+        })
+    });
+    Rc::new(files)
+}
+
+async fn none_are_told(engine: &dyn Engine, number: f32) {
+    let [unet, text] = ["unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"];
+    let coder = "vae/diffusion_pytorch_model.safetensors";
+    // In the middle, from where it has to come through all that follows; and at the end, where what is infinite stays so.
+    for (path, tensor, stage) in [
+        (unet, "mid_block.resnets.0.conv1.weight", "the UNet"),
+        (unet, "conv_out.bias", "the UNet"),
+        (coder, "decoder.layers.2.conv.2.weight", "the decoder"),
+        (coder, "decoder.layers.18.bias", "the decoder"),
+        (text, "encoder.layers.0.mlp.fc2.weight", "the text encoder"),
+        (text, "final_layer_norm.bias", "the text encoder"),
+    ] {
+        let files = filled_with(number, "flow", path, tensor);
+        let pipeline = Pipeline::load(files, engine, &control(), &Watcher::default()).await.unwrap();
+        let request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
+        let made = pipeline.generate(&request, engine, &control(), &Watcher::default()).await;
+        let error = made.err().unwrap_or_else(|| panic!("{number} in {tensor} makes a picture on {:?}", engine.info()));
+        assert!(error.message().starts_with(stage), "{number} in {tensor}: {error}");
+    }
+    // The encoder is asked only where a picture is to begin from.
+    let files = filled_with(number, "sd1", coder, "encoder.conv_in.weight");
+    let pipeline = Pipeline::load(files, engine, &control(), &Watcher::default()).await.unwrap();
+    let mut request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
+    let made = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap().remove(0);
+    request.start = Some(Start { picture: made, strength: 0.5, mask: None });
+    let error = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap_err();
+    assert!(error.message().starts_with("the encoder"), "{number}: {error}");
+}
+
 #[test]
 fn numbers_that_are_none_are_told_with_their_stage() {
     pollster::block_on(async {
         let gpu = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
-        let engine = CpuEngine::new("test");
-        let engines: [&dyn Engine; 2] = [&engine, &gpu];
-        let stages = [
-            ("unet/diffusion_pytorch_model.safetensors", "conv_in.weight", "the UNet"),
-            ("vae/diffusion_pytorch_model.safetensors", "decoder.layers.1", "the decoder"),
-            ("text_encoder/model.safetensors", "mlp.fc1.weight", "the text encoder"),
-        ];
-        for ((path, weight, stage), none) in
-            stages.into_iter().flat_map(|stage| [(stage, f32::NAN), (stage, f32::INFINITY)])
-        {
-            let changed = Cell::new(0);
-            let files = fixtures::files("flow", |name, bytes| {
-                (name == path).then(|| {
-                    tensor_file::changed(bytes, |entry| {
-                        if entry.name.contains(weight) {
-                            changed.set(changed.get() + 1);
-                            entry.change(|_| none);
-                        }
-                    })
-                })
-            });
-            assert!(changed.get() > 0, "{path} has no {weight}");
-            let files = Rc::new(files);
-            for engine in engines {
-                let files = Rc::<MemoryFiles>::clone(&files);
-                let pipeline = Pipeline::load(files, engine, &control(), &Watcher::default()).await.unwrap();
-                let request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
-                let error = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap_err();
-                assert!(error.message().starts_with(stage), "{path} with {none}: {error}");
+        let cpu = CpuEngine::new("test");
+        for engine in [&cpu as &dyn Engine, &gpu] {
+            for number in [f32::NAN, f32::INFINITY] {
+                none_are_told(engine, number).await;
             }
         }
-        // The encoder is asked only where a picture is to begin from.
-        let files = fixtures::files("sd1", |name, bytes| {
-            (name == "vae/diffusion_pytorch_model.safetensors").then(|| {
-                tensor_file::changed(bytes, |entry| {
-                    if entry.name == "encoder.conv_in.weight" {
-                        entry.change(|_| f32::NAN);
-                    }
-                })
-            })
-        });
-        let pipeline = Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.unwrap();
-        let mut request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
-        let made = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap().remove(0);
-        request.start = Some(Start { picture: made, strength: 0.5, mask: None });
-        let error = pipeline.generate(&request, &engine, &control(), &Watcher::default()).await.unwrap_err();
-        assert!(error.message().starts_with("the encoder"), "{error}");
     });
 }
 

@@ -36,7 +36,7 @@ test("texts and the edges of controls stand out from every surface that they are
   const pairs = [
     ...texts.flatMap((text) => surfaces.map((surface) => [text, surface, 4.5])),
     ["on-accent", "accent", 4.5], ["on-accent", "accent-strong", 4.5], ["bad", "bad-surface", 4.5], ["warn", "warn-surface", 4.5],
-    ...["edge", "accent"].flatMap((edge) => surfaces.map((surface) => [edge, surface, 3])),
+    ...["edge", "accent", "good"].flatMap((edge) => surfaces.map((surface) => [edge, surface, 3])),
   ];
   for (const [scheme, colours] of Object.entries(await tokens())) {
     const faint = pairs.map(([one, other, least]) => [one, other, least, contrast(colours[one], colours[other])])
