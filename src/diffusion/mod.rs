@@ -41,6 +41,8 @@ mod stage;
 mod text;
 pub mod tokenizer;
 pub mod unet;
+#[cfg(test)]
+mod weighed;
 pub mod weights;
 
 pub use checkpoint::Needs;

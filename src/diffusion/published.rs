@@ -22,7 +22,7 @@ use crate::value::{NoteLevel, Picture, Progress, Time};
 /// Diffusers' default number of groups, and its layers' epsilon.
 const NORM: (usize, f32) = (32, 1e-6);
 
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Control for Nobody {
     fn now(&self) -> Time {
