@@ -168,7 +168,7 @@ pub(super) fn each(keys: Memo<Vec<u64>>, child: impl Fn(u64) -> Child + 'static)
 struct One {
     key: u64,
     node: Option<web_sys::Node>,
-    _owner: Owner,
+    owner: Owner,
 }
 
 fn each_boxed(keys: Memo<Vec<u64>>, child: Box<dyn Fn(u64) -> Child>) -> Child {
@@ -176,20 +176,26 @@ fn each_boxed(keys: Memo<Vec<u64>>, child: Box<dyn Fn(u64) -> Child>) -> Child {
     let end: web_sys::Node = document().create_text_node("").into();
     let (marker, around) = (end.clone(), Owner::current().unwrap_or_default());
     let shown: RefCell<Vec<One>> = RefCell::default();
+    // An owner is known to the one around it for good, and thousands of jobs pass: so they serve again.
+    let spare: RefCell<Vec<Owner>> = RefCell::default();
     Effect::new(move |_| {
         let keys = keys.get();
         let make = |key| {
-            let owner = around.child();
+            let owner = spare.borrow_mut().pop().unwrap_or_else(|| around.child());
             let Child(node) = owner.with(|| untrack(|| child(key)));
-            One { key, node, _owner: owner }
+            One { key, node, owner }
         };
         let Some(parent) = marker.parent_node() else { return };
         let mut shown = shown.borrow_mut();
         let (mut before, gone): (Vec<One>, Vec<One>) =
             std::mem::take(&mut *shown).into_iter().partition(|one| keys.contains(&one.key));
-        for node in gone.iter().filter_map(|one| one.node.as_ref()) {
-            // It is a child of this parent.
-            let _ = parent.remove_child(node);
+        for One { node, owner, .. } in gone {
+            if let Some(node) = node {
+                // It is a child of this parent.
+                let _ = parent.remove_child(&node);
+            }
+            owner.cleanup();
+            spare.borrow_mut().push(owner);
         }
         // The first that has not found its place. A node that stays where it is keeps the focus.
         let mut next = before.iter().find_map(|one| one.node.clone()).unwrap_or_else(|| marker.clone());
