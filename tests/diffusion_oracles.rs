@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use golden::Golden;
 use gradus::diffusion::config::Config;
+use gradus::diffusion::noise::Generator;
 use gradus::diffusion::schedule::{KEPT, Place, Sampler};
 use gradus::kernels::cpu::CpuEngine;
 use gradus::ports::Files;
@@ -43,16 +44,40 @@ fn times_of_diffusers() {
     check(&one("DPMSolverMultistepScheduler", &format!("{karras}\"trailing\"")), 1, &[999.0]);
 }
 
-/// diffusers' dummy sample, and its dummy model x · t / (t + 1), through a schedule; in double precision.
+#[test]
+fn sigmas_of_sd_turbo() {
+    // As diffusers sets them for stabilityai/sd-turbo, with four digits.
+    let config = r#"{"_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+        "beta_schedule": "scaled_linear", "steps_offset": 1, "timestep_spacing": "trailing"}"#;
+    let config = Config::parse("scheduler_config.json", config.as_bytes()).unwrap();
+    for (times, sigmas) in [
+        (&[999.0][..], &[14.6146][..]),
+        (&[999.0, 499.0], &[14.6146, 1.6129]),
+        (&[999.0, 749.0, 499.0, 249.0], &[14.6146, 4.0817, 1.6129, 0.6932]),
+    ] {
+        let schedule = Sampler::new(&config, None).unwrap().schedule(times.len()).unwrap();
+        assert!(schedule.steps.iter().map(|step| step.t).eq(times.iter().copied()), "{times:?}");
+        let found: Vec<f64> = schedule.steps.iter().map(|step| step.start[1]).collect();
+        let near = found.iter().zip(sigmas).all(|(found, sigma)| (found - sigma).abs() < 5.1e-5);
+        assert!(near && found.len() == sigmas.len(), "{found:?} for {sigmas:?}");
+        // The first noise is as large as the first sigma, to which four digits are no limit.
+        assert!((schedule.init_sigma - found[0]).abs() < 1e-12, "{}", schedule.init_sigma);
+    }
+}
+
+/// diffusers' dummy sample, and its dummy model x · t / (t + 1), through a schedule; in double precision. Noise is what
+/// `torch.manual_seed(0)` gives.
 fn full_loop(config: &str, steps: usize) -> Vec<f64> {
     let config = Config::parse("scheduler_config.json", config.as_bytes()).unwrap();
     let schedule = Sampler::new(&config, None).unwrap().schedule(steps).unwrap();
     let count = 4 * 3 * 8 * 8;
-    // arange(768) / 768, reshaped to (3, 8, 8, 4) and its last axis put first: sums do not mind the order.
-    let mut sample: Vec<f64> = (0..count).map(|n| f64::from(n) / f64::from(count) * schedule.init_sigma).collect();
+    // arange(768) / 768, reshaped to (3, 8, 8, 4) and its last axis put first; noise is drawn in the order that is then.
+    let place = |n: i32| f64::from(4 * (n % 192) + n / 192);
+    let mut sample: Vec<f64> = (0..count).map(|n| place(n) / f64::from(count) * schedule.init_sigma).collect();
     let mut kept = vec![vec![0.0; sample.len()]; KEPT];
+    let mut generator = Generator::new(0);
     for step in &schedule.steps {
-        assert!(!step.noise, "a loop without noise");
+        let noise = if step.noise { generator.normal(sample.len()) } else { Vec::new() };
         // Those tests go on with the scaled sample, which no pipeline does.
         sample.iter_mut().for_each(|x| *x *= step.input_scale);
         let prediction: Vec<f64> = sample.iter().map(|x| x * step.t / (step.t + 1.0)).collect();
@@ -63,7 +88,7 @@ fn full_loop(config: &str, steps: usize) -> Vec<f64> {
                         * match place {
                             Place::Sample => sample[n],
                             Place::Prediction => prediction[n],
-                            Place::Noise => 0.0,
+                            Place::Noise => f64::from(noise[n]),
                             Place::Kept(number) => kept[number][n],
                         }
                 };
@@ -117,6 +142,18 @@ fn sums_of_diffusers_scheduler_tests() {
     let lcm = r#"{"_class_name": "LCMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
                   "beta_schedule": "scaled_linear"}"#;
     check("LCM, one step", sum(lcm, 1), 18.7097, 1e-3);
+    check("LCM", sum(lcm, 10), 197.7616, 1e-2);
+    let ancestral = |more: &str| {
+        format!(r#"{{"_class_name": "EulerAncestralDiscreteScheduler", "num_train_timesteps": 1100, {linear}{more}}}"#)
+    };
+    check("Euler, ancestral", sum(&ancestral(""), 10), 152.3192, 1e-2);
+    check("Euler, ancestral, v", sum(&ancestral(r#", "prediction_type": "v_prediction""#), 10), 108.4439, 1e-2);
+    // Runge-Kutta's steps first, which Stable Diffusion leaves out.
+    let pndm = |more: &str| format!(r#"{{"_class_name": "PNDMScheduler", "num_train_timesteps": 1000, {more}}}"#);
+    check("PNDM", sum(&pndm(linear), 10), 198.1318, 1e-2);
+    check("PNDM, v", sum(&pndm(&format!(r#"{linear}, "prediction_type": "v_prediction""#)), 10), 67.3986, 1e-2);
+    check("PNDM, alpha one", sum(&pndm(&format!("{steep}true")), 10), 230.0399, 1e-2);
+    check("PNDM, alpha first", sum(&pndm(&format!("{steep}false")), 10), 186.9482, 1e-2);
 }
 
 /// A safetensors file with a text of its header's names put for another.
