@@ -1,5 +1,5 @@
-//! Files of a checkpoint are hostile: whatever is changed in them, loading ends in a result or in words, and never
-//! takes more memory than the files could fill.
+//! Files of a checkpoint are hostile: whatever is changed in them, loading ends in a result or in words. How much memory it
+//! takes is counted in `diffusion_hostile_peak`, where nothing else runs beside it.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
