@@ -88,3 +88,50 @@ fn sinc(x: f64) -> f64 {
     let angle = x * std::f64::consts::PI;
     if angle == 0.0 { 1.0 } else { crate::elementary::sin_cos(angle).0 / angle }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_side_comes_first_is_as_in_pillow() {
+        // What Pillow 13 gives. In each case the other order has other bytes at a fifth of the places and more.
+        let check = |from: [usize; 2], to: [usize; 2], expected: &[u8]| {
+            let places = (0..from[1]).flat_map(|y| (0..from[0]).map(move |x| (x, y)));
+            let rgba: Vec<u8> =
+                places.flat_map(|(x, y)| [((x * x * 31 + y * 57 + x * y * 13) % 256) as u8; 4]).collect();
+            let found: Vec<u8> = lanczos(&rgba, from, to).chunks_exact(4).map(|pixel| pixel[0]).collect();
+            assert_eq!(found, expected, "{from:?} to {to:?}");
+        };
+        // A column less, and three rows.
+        check(
+            [6, 12],
+            [5, 9],
+            &[
+                2, 98, 92, 135, 64, 94, 127, 153, 162, 190, 194, 185, 79, 110, 166, 154, 90, 184, 123, 162, 69, 130,
+                111, 103, 138, 128, 96, 160, 180, 168, 140, 58, 32, 111, 159, 45, 196, 170, 142, 135, 109, 72, 79, 116,
+                116,
+            ],
+        );
+        // A column less, and two rows.
+        check(
+            [6, 12],
+            [5, 10],
+            &[
+                3, 92, 80, 144, 60, 78, 125, 168, 146, 178, 170, 170, 73, 141, 170, 200, 144, 156, 99, 183, 78, 72,
+                157, 119, 114, 93, 160, 117, 137, 180, 151, 48, 143, 164, 152, 109, 91, 19, 114, 155, 50, 207, 198,
+                137, 140, 110, 53, 59, 120, 109,
+            ],
+        );
+        // A column more, and a row less.
+        check(
+            [6, 10],
+            [7, 9],
+            &[
+                3, 15, 130, 67, 92, 196, 0, 65, 91, 160, 176, 132, 127, 168, 118, 214, 81, 82, 185, 164, 211, 221, 176,
+                188, 120, 51, 119, 167, 133, 70, 70, 199, 194, 98, 177, 29, 182, 97, 87, 117, 68, 186, 136, 62, 153,
+                181, 179, 218, 128, 206, 82, 36, 53, 69, 136, 189, 14, 127, 120, 73, 139, 169, 96,
+            ],
+        );
+    }
+}
