@@ -124,7 +124,11 @@ async function version(address) {
     // Of a text the length that is told may be the compressed one, and another host need not say so: it is fetched at once.
     const text = /\.(json|txt)$/.test(new URL(address).pathname);
     const response = await reached(address, text ? {} : { method: "HEAD" });
-    if (response.status === 404) return undefined;
+    if (response.status === 404) {
+      // Without a network it is known that there is none.
+      await keep(key, "null");
+      return undefined;
+    }
     const tag = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
     // Of a compressed answer the length is the compressed one.
     const length = text || response.headers.has("content-encoding") ? null : response.headers.get("content-length");
@@ -141,6 +145,7 @@ async function version(address) {
     if (!text && address.startsWith(CHOSEN)) return undefined;
     if (!text) throw error;
     found = JSON.parse(text);
+    if (!found) return undefined;
   }
   versions.set(address, found);
   return found;

@@ -71,15 +71,15 @@ test("both examples on one GPU at once: as many run as may, one is cancelled, an
   const ran = (lane) => page.until(
     (snapshot, lane) => snapshot.jobs.some((job) => job.lane === lane && job.state === "running" && job.progress > 0), lane,
   );
-  await ran("image_gen_1");
+  await ran("image_gen");
   await ran("gpu_queue");
-  const job = (await page.snapshot()).jobs.findLast((job) => job.lane === "image_gen_1" && job.state === "running");
+  const job = (await page.snapshot()).jobs.findLast((job) => job.lane === "image_gen" && job.state === "running");
   await page.press(`Cancel job ${job.id}`);
-  await page.ended("image_gen_1", "cancelled", 1);
-  await page.ended("image_gen_1", "done", 7, 120_000);
+  await page.ended("image_gen", "cancelled", 1);
+  await page.ended("image_gen", "done", 7, 120_000);
   await page.ended("gpu_queue", "done", 4, 120_000);
   const { seen, together } = await page.stopSampling();
-  assert.deepEqual([seen.image_gen_1.mostRunning, seen.gpu_queue.mostRunning], [5, 2]);
+  assert.deepEqual([seen.image_gen.mostRunning, seen.gpu_queue.mostRunning], [5, 2]);
   assert.equal(together, 7, "both at once");
   const { jobs } = await page.snapshot();
   assert.equal(jobs.find(({ id }) => id === job.id).state, "cancelled");
