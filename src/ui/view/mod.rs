@@ -1,4 +1,7 @@
 //! The Leptos views, one file for each kind of component. They hold markup and events only.
+//!
+//! A component's view is what `impl Drawn for` it says (`blocks::Drawn`), beside the function that draws it; a new one has a
+//! line in `ui/nowhere.rs`, too, for builds without a page, and a sheet of its own in `ui/model/style.rs` where it needs one.
 
 mod button;
 #[cfg(feature = "pictures")]
