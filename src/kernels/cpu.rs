@@ -12,11 +12,17 @@ use super::{
 };
 use crate::value::{SortedMap, Time};
 
-/// What a slice aims at, and after how long the event loop has its turn: two of them, with the error of the prediction,
-/// stay under the 16 ms that a cancel may wait.
-const SLICE: Duration = Duration::from_millis(6);
+/// After how long the event loop has its turn: with the error of the prediction this stays under the 16 ms that a cancel
+/// may wait.
+const TURN: Duration = Duration::from_millis(8);
 
-/// A slice grows at most by this factor, as kernels cost differently from item to item.
+/// A turn comes this much early rather than behind one more slice of next to nothing.
+const EARLY: Duration = Duration::from_millis(1);
+
+/// The words of a new buffer that are set to 0 at a time: a few milliseconds.
+const PART: usize = 1 << 20;
+
+/// What is known of a shape grows at most by this factor, as kernels cost differently from item to item.
 const GROWTH: f64 = 3.0;
 
 /// Shapes that are known at a time: a picture has about a hundred.
@@ -42,8 +48,8 @@ pub struct CpuEngine {
     info: EngineInfo,
     memory: Memory,
     next: Cell<u64>,
-    /// The items of a slice, learned for each kernel and shape: what a product of one shape does in a millisecond says
-    /// little of another's.
+    /// The items of a whole turn, learned for each kernel and shape: what a product of one shape does in a millisecond
+    /// says little of another's.
     slices: RefCell<Vec<(Known, f64)>>,
     /// When the event loop had its last turn.
     turned: Cell<Time>,
@@ -83,24 +89,21 @@ impl CpuEngine {
         let mut aim = known.unwrap_or_default();
         let mut first = 0;
         while first < dispatch.items {
-            let whole = (aim as u32 / kernel.workgroup).max(1).saturating_mul(kernel.workgroup);
-            let count = whole.min(dispatch.items - first);
             let began = control.now();
+            let left = TURN.saturating_sub(began.since(self.turned.get())).as_secs_f64() / TURN.as_secs_f64();
+            let whole = ((aim * left) as u32 / kernel.workgroup).max(1).saturating_mul(kernel.workgroup);
+            let count = whole.min(dispatch.items - first);
             self.with_buffers(dispatch, |buffers| {
                 twin(TwinArgs { span: first..first + count, params: &dispatch.params, buffers });
             })?;
             let now = control.now();
             // A clock of the browser may stand still for 0.1 ms, so a slice is at least that long.
             let took = now.since(began).max(Duration::from_micros(100)).as_secs_f64();
-            let fits = f64::from(count) * SLICE.as_secs_f64() / took;
+            let fits = f64::from(count) * TURN.as_secs_f64() / took;
             // A short last slice says little: it may only lower the aim by what it took.
-            aim = if count < whole { fits.min(aim) } else { fits.min(f64::from(whole) * GROWTH) };
+            aim = if count < whole { fits.min(aim) } else { fits.min(aim.max(f64::from(count)) * GROWTH) };
             first += count;
-            // Counted over all dispatches: a network has hundreds of short ones, and each turn costs time.
-            if now.since(self.turned.get()) >= SLICE || now < self.turned.get() {
-                control.checkpoint().await;
-                self.turned.set(control.now());
-            }
+            self.turn(now, control).await;
         }
         let mut slices = self.slices.borrow_mut();
         if let Some((_, known)) = slices.iter_mut().find(|(of, _)| *of == shape) {
@@ -112,6 +115,29 @@ impl CpuEngine {
             slices.push((shape, aim));
         }
         Ok(())
+    }
+
+    /// Gives the event loop its turn when that is due, counted over all that runs: a network has hundreds of short
+    /// dispatches, and each turn costs time.
+    async fn turn(&self, now: Time, control: &dyn Control) {
+        if now.since(self.turned.get()) + EARLY >= TURN || now < self.turned.get() {
+            control.checkpoint().await;
+            self.turned.set(control.now());
+        }
+    }
+
+    /// Sets a buffer's words to 0 before its first use, a part at a time: a hundred megabytes take tens of milliseconds.
+    async fn make(&self, buffer: &Buffer, control: &dyn Control) {
+        loop {
+            match self.memory.borrow_mut().get_mut(&buffer.id()) {
+                // What has no room for it is another engine's.
+                Some(words) if words.len() < buffer.words() && words.capacity() >= buffer.words() => {
+                    words.resize(buffer.words().min(words.len() + PART), 0);
+                }
+                _ => return,
+            }
+            self.turn(control.now(), control).await;
+        }
     }
 
     /// The buffers are taken out of the memory while the twin has them, so that each can be borrowed mutably.
@@ -153,7 +179,6 @@ impl Engine for CpuEngine {
         }
         let mut memory = Vec::new();
         memory.try_reserve_exact(words).map_err(|_| EngineError::Memory { asked, most: 0 })?;
-        memory.resize(words, 0);
         let id = BufferId(self.next.replace(self.next.get() + 1));
         self.memory.borrow_mut().insert(id, memory);
         let all = Rc::downgrade(&self.memory);
@@ -171,6 +196,9 @@ impl Engine for CpuEngine {
     ) -> LocalBoxFuture<'a, Result<(), EngineError>> {
         async move {
             for command in recording.commands() {
+                for buffer in command.buffers() {
+                    self.make(buffer, control).await;
+                }
                 match command {
                     Command::Write(buffer, first, words) => {
                         let mut memory = self.memory.borrow_mut();
@@ -193,7 +221,10 @@ impl Engine for CpuEngine {
     }
 
     fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
-        let words = self.memory.borrow().get(&buffer.id()).cloned();
+        let words = self.memory.borrow().get(&buffer.id()).cloned().map(|mut words| {
+            words.resize(buffer.words(), 0);
+            words
+        });
         async move { words.ok_or_else(|| does_not_fit("read")) }.boxed_local()
     }
 

@@ -27,6 +27,17 @@ pub enum Command {
     Dispatch(Dispatch),
 }
 
+impl Command {
+    /// What it reads or writes.
+    #[must_use]
+    pub fn buffers(&self) -> &[Buffer] {
+        match self {
+            Self::Write(buffer, ..) | Self::Clear(buffer) => std::slice::from_ref(buffer),
+            Self::Dispatch(dispatch) => &dispatch.buffers,
+        }
+    }
+}
+
 /// Commands for an engine to run in order; each sees what the ones before it wrote.
 ///
 /// ```

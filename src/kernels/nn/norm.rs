@@ -41,7 +41,13 @@ pub fn group_norm(shape: &Group) -> Call {
     let chunks = shape.chunks.max(1);
     let units = shape.pictures * chunks * shape.groups;
     let elements = shape.rows.div_ceil(chunks) * shape.channels / shape.groups.max(1);
-    Call::new(&GROUP_NORM, units * GROUP as usize, (elements * 8) as f32 / GROUP as f32, &params)
+    // Squares are summed, or what is normed is scaled and shifted: two calls of one shape that take different times.
+    let each = match shape.part {
+        Part::Whole => 8,
+        Part::Sums => 3,
+        Part::Apply => 5,
+    } + 4 * usize::from(shape.silu && !matches!(shape.part, Part::Sums));
+    Call::new(&GROUP_NORM, units * GROUP as usize, (elements * each) as f32 / GROUP as f32, &params)
 }
 
 /// Normalises each of `rows` rows. Buffers: source, scales and then shifts, result. Source: Ba et al., 2016.

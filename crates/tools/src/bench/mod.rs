@@ -48,6 +48,7 @@ pub fn run(rest: &[&str]) -> Result<(), String> {
         Some(text) => text.parse::<f64>().map_err(|_| format!("--most: {text} is no number of GFLOP."))? * 1e9,
     };
     plans::print()?;
+    pollster::block_on(submits::slices())?;
     let engine = match pollster::block_on(opened(|probe| probe)) {
         Ok(engine) => Rc::new(engine),
         Err(why) => {

@@ -34,20 +34,27 @@ fn unet(differs: &str) -> Result<Graph, Error> {
     Unet::new(&Config::parse("config.json", text.concat().as_bytes())?)?.graph(1, [SIDE; 2], 77)
 }
 
-fn decoder(config: &str) -> Result<Graph, Error> {
-    Autoencoder::new(&Config::parse("config.json", config.as_bytes())?)?.decoder(1, [SIDE; 2])
+fn decoder(config: &str, side: usize) -> Result<Graph, Error> {
+    Autoencoder::new(&Config::parse("config.json", config.as_bytes())?)?.decoder(1, [side; 2])
+}
+
+/// Stable Diffusion's decoder.
+const KL: &str = r#"{"_class_name": "AutoencoderKL", "block_out_channels": [128, 256, 512, 512], "layers_per_block": 2,
+    "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+    "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}"#;
+
+/// That decoder for 256 × 256 pixels, which a processor can be asked for.
+pub(super) fn small() -> Result<Graph, Error> {
+    decoder(KL, SIDE / 2)
 }
 
 /// The networks by name.
 pub(super) fn all() -> Result<Vec<(&'static str, Graph)>, String> {
     let turbo = r#""attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024, "use_linear_projection": true"#;
-    let kl = r#"{"_class_name": "AutoencoderKL", "block_out_channels": [128, 256, 512, 512], "layers_per_block": 2,
-        "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
-        "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}"#;
     let made = [
         ("turbo", unet(turbo)),
-        ("tiny", decoder(r#"{"_class_name": "AutoencoderTiny"}"#)),
-        ("kl", decoder(kl)),
+        ("tiny", decoder(r#"{"_class_name": "AutoencoderTiny"}"#, SIDE)),
+        ("kl", decoder(KL, SIDE)),
         ("sd15", unet(r#""attention_head_dim": 8, "cross_attention_dim": 768"#)),
     ];
     made.into_iter().map(|(name, graph)| Ok((name, graph.map_err(|error| error.to_string())?))).collect()
