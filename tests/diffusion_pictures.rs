@@ -183,6 +183,13 @@ fn a_visitor_sees_it_coming_and_gets_the_same_twice() {
         assert_eq!(watcher.previews.borrow().len(), 4, "one behind each step but the last");
         let shares: Vec<f32> = watcher.progress.borrow().iter().filter_map(|p| p.fraction()).collect();
         assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
+        for (preview_every, count) in [(0, 0), (2, 2), (4, 1), (5, 0)] {
+            let watcher = Watcher { curious: true, ..Watcher::default() };
+            let request = Request { preview_every, ..request.clone() };
+            let same = pipeline.generate(&request, &engine, &control(), &watcher).await.unwrap();
+            assert_eq!(watcher.previews.borrow().len(), count, "of five steps, behind each {preview_every}");
+            assert_eq!(same[0].rgba(), first[0].rgba());
+        }
         // Another size and back: what was made ready is made anew.
         let wide = Request { width: 104, height: 40, guidance: 1.0, ..request.clone() };
         let other = pipeline.generate(&wide, &engine, &control(), &Watcher::default()).await.unwrap();

@@ -191,6 +191,7 @@ impl Pipeline {
             pictures: 1,
             emphasis: false,
             clip_skip: 0,
+            preview_every: 1,
             start: None,
         }
     }
@@ -329,7 +330,8 @@ impl Pipeline {
                 frame.look(node, buffer, 1, engine, control).await?;
             }
             let done = number as u64 + 1;
-            if done < total && observer.wants_preview() {
+            let due = (number + 1).checked_rem(request.preview_every) == Some(0);
+            if due && done < total && observer.wants_preview() {
                 if let Some(decoder) = decoder {
                     let coming = Latent::Of(sampling, Some(step));
                     let plan = decoder.small.as_ref().unwrap_or(&decoder.plan);

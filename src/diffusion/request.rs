@@ -46,6 +46,9 @@ pub struct Request {
     /// Layers of each text encoder that are left out before its end, for the prompt: diffusers' `clip_skip`. SDXL leaves one
     /// more out in any case. The negative prompt is read by all of them, as there.
     pub clip_skip: usize,
+    /// A preview comes behind each so many steps, where the observer wants one by then; 0 for none. A slow decoder is asked
+    /// less often with more.
+    pub preview_every: usize,
     /// What to begin from, instead of noise alone; brought to the size asked for.
     pub start: Option<Start>,
 }
