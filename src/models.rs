@@ -19,6 +19,9 @@ use crate::value::{Error, NoteLevel, Picture, Progress, decimal};
 /// From so many bytes on the browser is asked not to throw away what was fetched.
 const LARGE: u64 = 100_000_000;
 
+/// With so much room every known model can be kept.
+const ROOMY: u64 = 16_000_000_000;
+
 /// What is fetched at once of a download.
 const PIECE: u64 = 4 << 20;
 
@@ -154,14 +157,8 @@ impl Model {
         let (report, kept) = self.report(ctx).await?;
         report.fit.clone().or(report.fit_with_eight_bit.clone())?;
         let all = report.bytes();
-        let missing = all.saturating_sub(kept.bytes);
-        if let Some(room) = kept.room.map(|room| room.saturating_sub(kept.used)).filter(|&room| room < missing) {
-            return Err(Error::new(format!(
-                "This model needs {} MB more on this machine, and the browser gives this page {} MB. Delete another \
-                 model, or free some of the disk.",
-                missing / 1_000_000,
-                room / 1_000_000
-            )));
+        if let Some(why) = too_much(all, kept) {
+            return Err(Error::new([&why, " Delete another model, or free some of the disk."].concat()));
         }
         ctx.persist();
         let files = ctx.files(&self.0.address);
@@ -219,6 +216,7 @@ impl Model {
         }
         choose(ctx, &*engine).await?;
         let kept = Rc::clone(&files);
+        self.tell_of_room(ctx).await?;
         let pipeline = Rc::new(Pipeline::load_with(files, &loras, self.0.precision, &*engine, ctx, &Quiet(ctx)).await?);
         // A browser may ask the visitor, so not for what is fetched again in a moment; nor where it cannot be told.
         if kept.kept().await.is_ok_and(|kept| kept.bytes > LARGE) {
@@ -228,6 +226,30 @@ impl Model {
         self.0.loaded.replace(Some(loaded.clone()));
         Ok(loaded)
     }
+
+    /// Warns before a load whose files cannot be kept: they would be fetched again by the next page.
+    async fn tell_of_room(&self, ctx: &Context) -> Result<(), Error> {
+        let kept = ctx.files(&self.0.address).kept().await.unwrap_or_default();
+        // A report reads the headers of all files; where there is room for any model it is spared.
+        if kept.room.is_some_and(|room| room.saturating_sub(kept.used) < ROOMY) {
+            let (report, kept) = self.report(ctx).await?;
+            if let Some(why) = too_much(report.bytes(), kept) {
+                ctx.warning([&why, " It is used now, and fetched again the next time."].concat());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why there is no room to keep files of so many bytes in all, of which this is kept.
+fn too_much(bytes: u64, kept: Kept) -> Option<String> {
+    let missing = bytes.saturating_sub(kept.bytes);
+    let room = kept.room?.saturating_sub(kept.used);
+    (room < missing).then(|| {
+        let [missing, room] = [missing, room].map(|bytes| (bytes / 1_000_000).to_string());
+        ["This model needs ", &missing, " MB more on this machine, and the browser gives this page ", &room, " MB."]
+            .concat()
+    })
 }
 
 /// The kernels' variants that are the fastest on this adapter: timed once, then remembered. One in software gains nothing

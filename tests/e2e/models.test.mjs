@@ -241,6 +241,10 @@ test("who fetches a model asks the browser to keep it, and what there is no room
   await m.address("checkpoints/flow");
   assert.match(await m.press("Download"), /flow fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
   assert.equal(await m.page.page.evaluate(() => window.asked), 1);
+  // A job makes its picture all the same, and says before it loads what that means.
+  const warned = m.page.page.getByText(/needs \d+ MB more .* 1 MB\. It is used now, and fetched again the next time\./).first().waitFor();
+  assert.equal((await paint(m.page, "network")).picture.width, 256);
+  await warned;
   await m.page.close();
 });
 
