@@ -68,6 +68,39 @@ async fn a_lost_device_is_told_and_never_waited_for() {
     engine.idle().await;
 }
 
+/// Of two jobs the one learns of it, at each use, whose buffer there was no room for.
+#[wasm_bindgen_test]
+async fn who_asked_for_too_much_is_told_and_nobody_else() {
+    use gradus::kernels::{Engine as _, EngineError, Recording};
+    let engine = gpu::probe().await.unwrap().open().await.unwrap();
+    let small = engine.buffer("small", 4).unwrap();
+    // As a browser tells it: an allocation's error scope has an error.
+    js_sys::eval(
+        "globalThis.popped = GPUDevice.prototype.popErrorScope;
+         GPUDevice.prototype.popErrorScope = async function () {
+             await popped.call(this);
+             return new GPUOutOfMemoryError('no room');
+         };",
+    )
+    .unwrap();
+    let large = engine.buffer("large", 4).unwrap();
+    js_sys::eval("GPUDevice.prototype.popErrorScope = popped").unwrap();
+    let write = |buffer| {
+        let mut recording = Recording::new();
+        recording.write(buffer, &[7u32]);
+        recording
+    };
+    let control = real_time();
+    assert_eq!(engine.run(&write(&small), &control).await, Ok(()));
+    for _ in 0..2 {
+        let outcome = engine.run(&write(&large), &control).await;
+        assert!(matches!(outcome, Err(EngineError::Memory { asked: 16, most: 0 })), "{outcome:?}");
+    }
+    assert!(matches!(engine.read(&large).await, Err(EngineError::Memory { .. })));
+    assert_eq!(engine.run(&write(&small), &control).await, Ok(()));
+    assert_eq!(engine.read(&small).await.unwrap()[0], 7);
+}
+
 #[wasm_bindgen_test]
 async fn a_turn_is_short_and_time_goes_on() {
     let (clock, timer) = (BrowserClock::default(), BrowserTimer::default());

@@ -62,8 +62,7 @@ export async function stored(folder) {
   for (const key of keys) {
     const [address, rest] = key.split("?gradus-size=");
     if (!rest) continue;
-    const text = await (await store.match(`${address}?gradus-version`))?.text();
-    const of = text && JSON.parse(text);
+    const of = await keptVersion(address);
     const number = Number(key.split("&piece=")[1]);
     if (of && key === keyOf(address, of, number)) bytes += Math.min(PIECE, of.size - number * PIECE);
   }
@@ -129,6 +128,7 @@ async function version(address) {
       await keep(key, "null");
       return undefined;
     }
+    const before = await keptVersion(address);
     const tag = response.headers.get("etag") ?? response.headers.get("last-modified") ?? "";
     // Of a compressed answer the length is the compressed one.
     const length = text || response.headers.has("content-encoding") ? null : response.headers.get("content-length");
@@ -139,16 +139,28 @@ async function version(address) {
       await keepAll(address, found, bytes);
     }
     await keep(key, JSON.stringify(found));
+    await forgetOlder(address, before, found);
   } catch (error) {
-    const text = await (await cache())?.match(key).then((response) => response?.text());
+    found = await keptVersion(address);
     // Of a folder that was chosen every file is there that it has.
-    if (!text && address.startsWith(CHOSEN)) return undefined;
-    if (!text) throw error;
-    found = JSON.parse(text);
+    if (found === undefined && !address.startsWith(CHOSEN)) throw error;
     if (!found) return undefined;
   }
   versions.set(address, found);
   return found;
+}
+
+// The version of a file that is kept; null where it is known that there is none, undefined where nothing is known.
+async function keptVersion(address) {
+  const text = await (await cache())?.match(`${address}?gradus-version`).then((response) => response?.text());
+  return text ? JSON.parse(text) : undefined;
+}
+
+// Pieces of a file as it was: nobody will ask for them again.
+async function forgetOlder(address, before, now) {
+  if (!before || (before.size === now.size && before.tag === now.tag)) return;
+  const store = await cache();
+  for (let number = 0; number * PIECE < before.size; number++) await store.delete(keyOf(address, before, number));
 }
 
 async function fetchPiece(address, of, number, sum) {

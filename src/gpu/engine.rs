@@ -33,9 +33,12 @@ struct Memory {
     groups: RefCell<Vec<(Bound, wgpu::BindGroup)>>,
     /// The place behind the last that was wanted.
     next: Cell<usize>,
+    /// Buffers of which it is not known yet whether there is room, or known that there is none.
+    allocating: RefCell<Vec<(BufferId, OutOfMemory)>>,
 }
 
-type OutOfMemory = LocalBoxFuture<'static, Option<(wgpu::Error, u64)>>;
+/// The bytes that there was no room for.
+type OutOfMemory = LocalBoxFuture<'static, Option<u64>>;
 
 /// Runs recordings on a wgpu device.
 pub struct GpuEngine {
@@ -50,8 +53,6 @@ pub struct GpuEngine {
     speeds: Speeds,
     uniforms: wgpu::Buffer,
     align: u64,
-    /// Allocations whose success is not known yet.
-    allocating: RefCell<Vec<OutOfMemory>>,
 }
 
 /// A submit in the making.
@@ -99,7 +100,6 @@ impl GpuEngine {
             speeds: Speeds::default(),
             uniforms,
             align,
-            allocating: RefCell::default(),
         }
     }
 
@@ -183,11 +183,8 @@ impl GpuEngine {
 
     async fn record(&self, recording: &Recording, control: &dyn Control) -> Result<(), EngineError> {
         self.watch.check()?;
-        let allocating = self.allocating.take();
-        for allocation in allocating {
-            if let Some((_, asked)) = allocation.await {
-                return Err(EngineError::Memory { asked, most: 0 });
-            }
+        for buffer in recording.commands().iter().flat_map(Command::buffers) {
+            self.allocated(buffer.id()).await?;
         }
         // Error scopes of different jobs must not overlap, so pipelines are made before a batch is opened.
         let mut pipelines = Vec::new();
@@ -224,6 +221,19 @@ impl GpuEngine {
             }
         }
         self.submit(batch, control).await
+    }
+
+    /// Fails for a buffer that there was no room for: each job learns it of its own.
+    async fn allocated(&self, id: BufferId) -> Result<(), EngineError> {
+        let allocation = {
+            let mut all = self.memory.allocating.borrow_mut();
+            all.iter().position(|(of, _)| *of == id).map(|place| all.swap_remove(place).1)
+        };
+        let Some(allocation) = allocation else { return Ok(()) };
+        let Some(asked) = allocation.await else { return Ok(()) };
+        let known = std::future::ready(Some(asked)).boxed_local();
+        self.memory.allocating.borrow_mut().push((id, known));
+        Err(EngineError::Memory { asked, most: 0 })
     }
 
     async fn check(&self, dispatch: &Dispatch) -> Result<Pipeline, EngineError> {
@@ -392,14 +402,15 @@ impl Engine for GpuEngine {
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let short = scope.pop().map(move |error| error.map(|error| (error, asked)));
-        self.allocating.borrow_mut().push(short.boxed_local());
         let id = BufferId(self.next.replace(self.next.get() + 1));
+        let short = scope.pop().map(move |error| error.map(|_| asked));
+        self.memory.allocating.borrow_mut().push((id, short.boxed_local()));
         self.memory.buffers.borrow_mut().insert(id, made);
         let all = Rc::downgrade(&self.memory);
         Ok(Buffer::new(id, words, move |id| {
             let Some(all) = all.upgrade() else { return };
             all.groups.borrow_mut().clear();
+            all.allocating.borrow_mut().retain(|(of, _)| *of != id);
             let gone = all.buffers.borrow_mut().remove(&id);
             if let Some(buffer) = gone {
                 // In the browser a drop frees nothing.
@@ -419,6 +430,7 @@ impl Engine for GpuEngine {
     fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
         async move {
             self.watch.check()?;
+            self.allocated(buffer.id()).await?;
             let from = self.find(buffer, "read")?;
             let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("read"),

@@ -178,6 +178,27 @@ test("a folder of the disk is taken in and painted with, without any network", a
   await m.page.close();
 });
 
+test("of a model that changed at its address nothing stays of what it was", async () => {
+  const m = await models();
+  const files = () => m.page.page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("gradus-files");
+    let count = 0;
+    for await (const name of folder.keys()) if (!name.includes(".")) count++;
+    return count;
+  });
+  const counts = [];
+  for (const tag of ['"one"', '"two"', '"two"', '"three"']) {
+    app.server.tag = tag;
+    await reloaded(m);
+    await m.address("checkpoints/flow");
+    assert.match(await m.press("Download"), /flow fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
+    counts.push(await files());
+  }
+  app.server.tag = undefined;
+  assert.ok(counts[0] > 10 && counts.every((count) => count === counts[0]), `${counts}`);
+  await m.page.close();
+});
+
 test("a model of another host, which compresses its texts, is fetched and painted with", async () => {
   const hub = await serve(FLOW, { hub: true, subPath: "/owner/flow/resolve/main/" });
   const m = await models();

@@ -38,6 +38,19 @@ pub fn package(example: Option<&str>) -> String {
     }
 }
 
+/// Refuses a folder in which there is no app.
+pub fn check(example: Option<&str>) -> Result<(), String> {
+    let folder = root().join(package(example));
+    if folder.join("Cargo.toml").is_file() {
+        return Ok(());
+    }
+    Err(format!(
+        "there is no Cargo.toml in {}; the examples are {}, and an app elsewhere is given by a path such as ../my-app",
+        folder.display(),
+        examples().join(" and ")
+    ))
+}
+
 /// Where the static folder is.
 pub fn folder(example: Option<&str>) -> PathBuf {
     root().join(package(example)).join("dist")

@@ -60,10 +60,16 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let result = match words.split_first() {
-        Some((&"serve", rest)) => serve::serve(rest.contains(&"--release"), example),
-        Some((&"dist", _)) => {
-            tools::for_building().and_then(|()| dist::dist(example)).and_then(|()| sizes::print(example))
+        Some((&("serve" | "dist"), rest)) if rest.last() == Some(&"--example") => {
+            Err("--example lacks the name of an example, or the path of an app".to_owned())
         }
+        Some((&"serve", rest)) => {
+            dist::check(example).and_then(|()| serve::serve(rest.contains(&"--release"), example))
+        }
+        Some((&"dist", _)) => dist::check(example)
+            .and_then(|()| tools::for_building())
+            .and_then(|()| dist::dist(example))
+            .and_then(|()| sizes::print(example)),
         Some((&"test", suites)) => return suites::test(suites),
         Some((&"bench", _)) => bench::bench(),
         Some((&"sim", _)) => suites::simulate(after(&words, "--steps"), after(&words, "--seed")),

@@ -23,10 +23,21 @@ pub fn command(folder: &str, program: &str, arguments: &[&str]) -> Command {
     command.args(arguments).current_dir(root().join(folder));
     // Examples are packages of their own; with one target folder what they share is built once.
     command.env("CARGO_TARGET_DIR", root().join("target"));
+    // The vectors that `.cargo/config.toml` asks for, which cargo does not find from an app elsewhere: without them the
+    // processor's engine computes one number at a time.
+    if is_elsewhere(folder) {
+        command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C target-feature=+simd128");
+    }
     if let Ok(all) = std::env::join_paths(all) {
         command.env("PATH", all);
     }
     command
+}
+
+/// Whether a folder, given from the repository's root on, is outside of it.
+fn is_elsewhere(folder: &str) -> bool {
+    let whole = |path: PathBuf| path.canonicalize().unwrap_or(path);
+    !whole(root().join(folder)).starts_with(whole(root()))
 }
 
 /// Runs to the end, showing what it says.
@@ -72,4 +83,22 @@ fn name(command: &Command) -> String {
 
 fn arguments(command: &Command) -> String {
     command.get_args().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command;
+
+    #[test]
+    fn an_app_elsewhere_is_built_with_vectors_and_ours_by_their_own_configuration() {
+        let told = |folder: &str| {
+            let command = command(folder, "cargo", &[]);
+            let mut all = command.get_envs().filter_map(|(key, value)| Some((key.to_str()?, value?.to_str()?)));
+            all.find(|(key, _)| key.ends_with("RUSTFLAGS")).map(|(_, value)| value.to_owned())
+        };
+        let parts = told("..").unwrap_or_default();
+        let ours = include_str!("../../.cargo/config.toml");
+        assert!(!parts.is_empty() && parts.split(' ').all(|part| ours.contains(&format!("{part:?}"))), "{parts}");
+        assert_eq!([told(""), told("examples/hello")], [None, None]);
+    }
 }

@@ -31,8 +31,9 @@ const damage = () => new Transform({
  * `beside` are more folders by their path below the sub-path. A `hub` lets other hosts' pages read, and compresses texts.
  * Without `ranges` it sends whole files, and does not say either how long they are, as servers that compress do not; with
  * `lengths` it does, as simple ones do.
+ * `tag` may be set to what all files bear as their version.
  * `maxAge` lets a browser keep what it fetched for so many seconds, as hosts do.
- * @returns {Promise<{ url: string, requests: string[], ranges: string[], damaged?: RegExp,
+ * @returns {Promise<{ url: string, requests: string[], ranges: string[], damaged?: RegExp, tag?: string,
  *   gate?: (path: string, start: number) => Promise<void> | void, close(): Promise<void> }>} */
 export async function serve(folder, { subPath = "/some/where/", ranges = true, lengths = ranges, beside = {}, hub = false, maxAge } = {}) {
   const root = resolve(folder);
@@ -50,6 +51,7 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, l
       return;
     }
     const headers = { "content-type": TYPES[extname(file)] ?? "application/octet-stream" };
+    if (served.tag) headers.etag = served.tag;
     if (maxAge) headers["cache-control"] = `max-age=${maxAge}`;
     // As a hub does: a page of another host may ask for ranges.
     if (hub) Object.assign(headers, { "access-control-allow-origin": "*", "access-control-allow-headers": "range" });
