@@ -5,6 +5,14 @@
 //! network; the [`pipeline::Pipeline`] puts it all together. Everything is checked against diffusers itself: see
 //! `tests/fixtures/diffusion`.
 //!
+//! | for | modules |
+//! |---|---|
+//! | a checkpoint's files | `json`, `config`, `safetensors`, `parts`, `checkpoint`, `report`; its weights: `weights`, `quantised`, `lora`, `sgm` |
+//! | prompts | `tokenizer`, `emphasis`, `clip`, `text`, `prompts` |
+//! | networks | `graph`, `blocks`, `unet`, `autoencoder`, `autoencoder_kl`, `autoencoder_tiny`, `small`; on an engine: `plan`, `stage` |
+//! | the sampler | `schedule`, `noise`, `sampling` |
+//! | a picture | `request`, `beginning`, `scaled`, `preview`, `picturing`, and `pipeline`, which goes the whole way |
+//!
 //! What is sorted here is sorted by std's heap: `sort_unstable` is compiled anew for each type, at 3 kB of wasm.
 
 pub mod autoencoder;
