@@ -3,7 +3,7 @@
 use super::graph::{Bind, Graph, Node, Work};
 use super::weights::Weight;
 use crate::kernels::nn::{self, Call, Stored, TileChoices};
-use crate::kernels::{Buffer, Command, Control, Engine, Kernel, Recording};
+use crate::kernels::{Buffer, Command, Control, Engine, EngineKind, Kernel, Recording};
 use crate::ports::Observer;
 use crate::value::{Error, Progress};
 
@@ -92,7 +92,7 @@ impl Cost {
         let layout = Layout::of(graph, &[]);
         let mut kernels: Vec<&str> = Vec::new();
         for step in &graph.steps {
-            let name = call_of(&step.work, Stored::Floats, TileChoices::default()).kernel.name;
+            let name = call_of(&step.work, Stored::Floats, TileChoices::default(), EngineKind::Cpu).kernel.name;
             if !kernels.contains(&name) {
                 kernels.push(name);
             }
@@ -116,10 +116,13 @@ impl Cost {
     }
 }
 
-fn call_of(work: &Work, stored: Stored, choices: TileChoices) -> Call {
+fn call_of(work: &Work, stored: Stored, choices: TileChoices, kind: EngineKind) -> Call {
     match work {
         Work::Conv(shape) => nn::conv(shape, stored, choices.variant(shape)),
-        Work::Attention(shape) => nn::attention(shape, choices.tiles()),
+        // On a processor a workgroup that shares would be a longer slice than a cancel may wait for.
+        Work::Attention(shape) => {
+            nn::attention(shape, choices.tiles() || kind == EngineKind::Gpu && nn::too_long_alone(shape))
+        }
         Work::Call(call) => call.clone(),
     }
 }
@@ -178,7 +181,7 @@ impl Plan {
                     Bind::Nothing(number) => nothing[number % nothing.len()].clone(),
                 });
             }
-            recording.push(call_of(&step.work, stored, engine.choices()).on(buffers));
+            recording.push(call_of(&step.work, stored, engine.choices(), engine.info().kind).on(buffers));
         }
         let with_slot = |node: &Node| Some((*node, slot(node.id)?));
         let all = |nodes: &[Node]| nodes.iter().map(with_slot).collect::<Option<Vec<_>>>().ok_or_else(wrong);

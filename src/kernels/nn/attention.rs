@@ -96,8 +96,19 @@ pub static ATTENTION: [Variant; 10] = [
 /// The channels that a head may have.
 pub const WIDEST_HEAD: usize = 512;
 
+/// Turns of all loops together that an invocation may take: Mesa's software adapter ends loops after 65535 without a word,
+/// and gives what was summed until then. By a count of them that is no closer than loops are compiled, half of that.
+const MOST_TURNS: usize = 1 << 15;
+
+/// Whether a GPU's invocation that is a query by itself would take more turns than adapters let it: it goes over the keys by
+/// eights, for each of these over the head's vectors for its score, and for each vector over them for its sum.
+#[must_use]
+pub fn too_long_alone(shape: &Shape) -> bool {
+    shape.keys.div_ceil(8).saturating_mul(18 * (shape.size / 4) + 28) > MOST_TURNS
+}
+
 /// softmax(q · kᵀ · scale) · v for each head of at most [`WIDEST_HEAD`] channels. With `tiles` workgroups share keys and
-/// values, which is by far the fastest on a GPU and the slowest where a processor stands in for one.
+/// values, which is by far the fastest on a GPU; without, no GPU may have what is [`too_long_alone`].
 ///
 /// Buffers: queries (rows of heads × size floats), keys and values (rows of heads × size keys and then as many values),
 /// result as the queries. Source: Vaswani et al., 2017.

@@ -9,7 +9,7 @@ mod norm;
 mod pointwise;
 mod tune;
 
-pub use attention::{ATTENTION, WIDEST_HEAD, attention};
+pub use attention::{ATTENTION, WIDEST_HEAD, attention, too_long_alone};
 pub use conv::{CONV, FLOATS, Stored, Variant, conv, variants};
 pub use gradus_cpu::nn::half;
 pub use norm::{GROUP_NORM, LAYER_NORM, group_norm, layer_norm};
