@@ -1,5 +1,5 @@
-//! Diffusion against diffusers itself in a dedicated worker of headless Chromium: the golden folders on the processor's
-//! engine, compiled for wasm's vectors, and on WebGPU.
+//! Diffusion against diffusers itself in a dedicated worker of headless Chromium: the golden folders, and what
+//! its tests publish of single layers, on the processor's engine, compiled for wasm's vectors, and on WebGPU.
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
@@ -7,6 +7,8 @@
 mod fixtures;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "support/published.rs"]
+mod published;
 mod support;
 
 use std::rc::Rc;
@@ -32,8 +34,12 @@ async fn all_pass(fixture: &str, engine: &dyn Engine) {
     }
 }
 
+fn control() -> RealTime {
+    RealTime { clock: Rc::new(BrowserClock::default()), timer: Rc::new(BrowserTimer::default()) }
+}
+
 async fn pass(fixture: &str, precision: Precision, engine: &dyn Engine) {
-    let control = RealTime { clock: Rc::new(BrowserClock::default()), timer: Rc::new(BrowserTimer::default()) };
+    let control = control();
     let files = fixtures::files(fixture, |_, _| None);
     let mut golden = Golden::open(&files, engine, &control).await.unwrap();
     golden.precision = precision;
@@ -112,12 +118,14 @@ async fn cpu_engine_agrees_with_diffusers_without_relaxed_simd_and_with_it() {
     for fixture in FIXTURES {
         all_pass(fixture, &CpuEngine::new("test")).await;
     }
+    published::layers(&CpuEngine::new("test"), &control()).await;
     assert_eq!(CpuEngine::new("test").info().tier, "simd128");
     assert!(hasten(), "this Chromium has relaxed SIMD");
     assert_eq!(CpuEngine::new("test").info().tier, "relaxed-simd");
     for fixture in FIXTURES {
         all_pass(fixture, &CpuEngine::new("test")).await;
     }
+    published::layers(&CpuEngine::new("test"), &control()).await;
     assert_eq!([plain, sum_of_products()], [2f32.powi(-11), 2f32.powi(-11) + 2f32.powi(-24)]);
 }
 
@@ -127,4 +135,10 @@ async fn webgpu_agrees_with_diffusers() {
     for fixture in FIXTURES {
         all_pass(fixture, &engine).await;
     }
+}
+
+#[wasm_bindgen_test]
+async fn layers_of_webgpu_give_what_diffusers_publishes() {
+    let engine = gpu::probe().await.unwrap().open().await.unwrap();
+    published::layers(&engine, &control()).await;
 }

@@ -1,4 +1,4 @@
-//! Numbers that others published: the sums of diffusers' own scheduler tests; and checkpoints under their older names.
+//! Numbers that others published: the sums of diffusers' own scheduler tests, slices of its layers' tests; and checkpoints under their older names.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
@@ -6,6 +6,8 @@
 mod fixtures;
 #[path = "support/golden.rs"]
 mod golden;
+#[path = "support/published.rs"]
+mod published;
 mod support;
 
 use std::time::Duration;
@@ -14,10 +16,21 @@ use golden::Golden;
 use gradus::diffusion::config::Config;
 use gradus::diffusion::noise::Generator;
 use gradus::diffusion::schedule::{KEPT, Place, Sampler};
+use gradus::gpu;
 use gradus::kernels::cpu::CpuEngine;
 use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
 use support::Ticking;
+
+#[test]
+fn layers_of_both_engines_give_what_diffusers_publishes() {
+    pollster::block_on(async {
+        let control = Ticking::by(Duration::from_millis(2));
+        published::layers(&CpuEngine::new("test"), &control).await;
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        published::layers(&engine, &control).await;
+    });
+}
 
 #[test]
 fn times_of_diffusers() {

@@ -13,7 +13,7 @@ pub(super) fn at(path: &str, rest: &[&str]) -> String {
 }
 
 /// `ResnetBlock2D`: norm, SiLU, convolution, plus the time; norm, SiLU, convolution, plus the source.
-pub(super) fn resnet(
+pub fn resnet(
     g: &mut Graph,
     source: Node,
     skip: Option<Node>,
@@ -35,10 +35,13 @@ pub(super) fn resnet(
 }
 
 /// The shape of a transformer.
-pub(super) struct Attention {
-    pub(super) heads: usize,
-    pub(super) depth: usize,
-    pub(super) groups: usize,
+pub struct Attention {
+    /// Heads; each has its share of the channels.
+    pub heads: usize,
+    /// How many blocks stand one behind the other.
+    pub depth: usize,
+    /// Groups of the norm before them.
+    pub groups: usize,
 }
 
 /// What diffusers gives its transformers' norms.
@@ -46,7 +49,7 @@ const GROUP_EPSILON: f32 = 1e-6;
 const LAYER_EPSILON: f32 = 1e-5;
 
 /// `Transformer2DModel`: self-attention, attention over the text and a gated layer, `depth` times.
-pub(super) fn attention_block(g: &mut Graph, source: Node, context: Node, path: &str, how: &Attention) -> Node {
+pub fn attention_block(g: &mut Graph, source: Node, context: Node, path: &str, how: &Attention) -> Node {
     let channels = source.channels;
     let head = channels / how.heads.max(1);
     let mut h = g.group_norm(source, None, &at(path, &[".norm"]), (how.groups, GROUP_EPSILON), false);
@@ -67,15 +70,7 @@ pub(super) fn attention_block(g: &mut Graph, source: Node, context: Node, path: 
 }
 
 /// diffusers' `Attention`: queries of one tensor, keys and values of another, a projection, plus the residual.
-pub(super) fn attend(
-    g: &mut Graph,
-    source: Node,
-    context: Node,
-    residual: Node,
-    path: &str,
-    head: usize,
-    bias: bool,
-) -> Node {
+pub fn attend(g: &mut Graph, source: Node, context: Node, residual: Node, path: &str, head: usize, bias: bool) -> Node {
     let channels = source.channels;
     let queries = g.heads(source, &[at(path, &[".to_q"])], channels, head, bias);
     let pairs = g.heads(context, &[at(path, &[".to_k"]), at(path, &[".to_v"])], channels, head, bias);

@@ -19,7 +19,7 @@ pub mod autoencoder;
 pub mod autoencoder_kl;
 pub mod autoencoder_tiny;
 mod beginning;
-mod blocks;
+pub mod blocks;
 mod checkpoint;
 pub mod clip;
 pub mod config;
@@ -34,8 +34,6 @@ pub mod pipeline;
 pub mod plan;
 mod preview;
 mod prompts;
-#[cfg(test)]
-mod published;
 pub mod quantised;
 pub mod report;
 pub mod request;

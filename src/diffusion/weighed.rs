@@ -3,15 +3,42 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
 
 use super::clip::Clip;
 use super::config::Config;
 use super::pipeline::Run;
-use super::published::Nobody;
 use super::text::Encoder;
 use super::weights::{Meter, Precision};
+use crate::kernels::Control;
 use crate::kernels::cpu::CpuEngine;
+use crate::ports::Observer;
 use crate::ports::memory::MemoryFiles;
+use crate::value::{NoteLevel, Picture, Progress, Time};
+
+struct Nobody;
+
+impl Control for Nobody {
+    fn now(&self) -> Time {
+        Time::ZERO
+    }
+
+    fn checkpoint(&self) -> LocalBoxFuture<'_, ()> {
+        std::future::ready(()).boxed_local()
+    }
+}
+
+impl Observer for Nobody {
+    fn progress(&self, _: Progress) {}
+
+    fn wants_preview(&self) -> bool {
+        false
+    }
+
+    fn preview(&self, _: Picture) {}
+
+    fn note(&self, _: NoteLevel, _: String) {}
+}
 
 /// Words that the fixture's vocabulary has whole: one token each.
 const WORDS: [&str; 25] = [
