@@ -5,6 +5,8 @@
 #[path = "support/fixtures.rs"]
 mod fixtures;
 mod support;
+#[path = "support/whole.rs"]
+mod whole;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,119 +23,10 @@ use gradus::value::Picture;
 use support::Ticking;
 use support::tensor_file;
 use support::watcher::Watcher;
+use whole::{as_diffusers, picture, pipeline};
 
 fn control() -> Ticking {
     Ticking::by(Duration::from_millis(2))
-}
-
-async fn pipeline(fixture: &str, engine: &dyn Engine) -> (Rc<dyn Files>, Pipeline) {
-    let files: Rc<dyn Files> = Rc::new(fixtures::files(fixture, |_, _| None));
-    let watcher = Watcher::default();
-    let pipeline = Pipeline::load(Rc::clone(&files), engine, &control(), &watcher).await.unwrap();
-    let shares: Vec<f32> = watcher.progress.borrow().iter().filter_map(|p| p.fraction()).collect();
-    assert!(shares.is_sorted() && shares.last() == Some(&1.0), "loading tells how far it is: {shares:?}");
-    (files, pipeline)
-}
-
-/// How far a byte may be from what diffusers has before it rounds: half of one, and 1e-4 of the range.
-const ROUNDED: f32 = 0.5 + 0.0255;
-
-/// Channels-first numbers of 0..1 as a picture.
-fn picture(values: &[f32], [width, height]: [usize; 2]) -> Picture {
-    let pixels = width * height;
-    let channels = values.len() / pixels;
-    let byte =
-        |channel: usize, pixel: usize| (values[channel.min(channels - 1) * pixels + pixel] * 255.0).round() as u8;
-    let rgba = (0..pixels).flat_map(|n| [byte(0, n), byte(1, n), byte(2, n), 255]).collect();
-    Picture::from_rgba(width as u32, height as u32, rgba).unwrap()
-}
-
-/// The checkpoint of a fixture with the sampler's configuration of a folder, as a class of pipelines has it.
-async fn run_by(fixture: &str, all: &dyn Files, folder: &str, class: Option<&str>, engine: &dyn Engine) -> Pipeline {
-    let path = format!("{folder}/scheduler_config.json");
-    let size = all.size(&path).await.unwrap().unwrap();
-    let sampler = all.read(&path, 0..size).await.unwrap();
-    let files = fixtures::files(fixture, |path, bytes| match (path, class) {
-        ("scheduler/scheduler_config.json", _) => Some(sampler.clone()),
-        ("model_index.json", Some(class)) => {
-            Some(String::from_utf8(bytes.to_vec()).unwrap().replace("StableDiffusionPipeline", class).into_bytes())
-        }
-        _ => None,
-    });
-    Pipeline::load(Rc::new(files), engine, &control(), &Watcher::default()).await.unwrap()
-}
-
-async fn as_diffusers(engine: &dyn Engine) {
-    for (fixture, count) in [("sd1", 4), ("xl", 3), ("draws", 10), ("lcm", 6), ("fill", 5), ("rules", 8)] {
-        pictures_of(fixture, count, engine).await;
-    }
-}
-
-async fn pictures_of(fixture: &str, count: usize, engine: &dyn Engine) {
-    let (files, pipeline) = pipeline(fixture, engine).await;
-    let size = files.size("golden.json").await.unwrap().unwrap();
-    let golden = Json::parse(&files.read("golden.json", 0..size).await.unwrap()).unwrap();
-    let tensors = Tensors::open(&*files, "", "golden").await.unwrap();
-    let wanted = golden.get("pictures").and_then(Json::list).unwrap();
-    assert_eq!(wanted.len(), count);
-    let own = pipeline;
-    for wanted in wanted {
-        // Some want the checkpoint with another sampler's configuration, or as another pipeline's.
-        let other = match wanted.get("scheduler").and_then(Json::text) {
-            Some(folder) => {
-                Some(run_by(fixture, &*files, folder, wanted.get("class").and_then(Json::text), engine).await)
-            }
-            None => None,
-        };
-        let pipeline = other.as_ref().unwrap_or(&own);
-        let text = |key: &str| wanted.get(key).and_then(Json::text).unwrap().to_owned();
-        let number = |key: &str| wanted.get(key).and_then(Json::number).unwrap();
-        let size = |key: &str| {
-            let sides: Vec<f64> = wanted.get(key)?.list()?.iter().filter_map(Json::number).collect();
-            Some([sides[0] as usize, sides[1] as usize])
-        };
-        let made = size("size").unwrap_or_else(|| [number("side") as usize; 2]);
-        let mut request = Request {
-            prompt: text("prompt"),
-            negative: text("negative"),
-            width: made[0] as u32,
-            height: made[1] as u32,
-            seed: number("seed") as u64,
-            steps: number("steps") as usize,
-            guidance: number("guidance") as f32,
-            pictures: wanted.get("pictures").and_then(Json::number).map_or(1, |count| count as usize),
-            clip_skip: wanted.get("clip_skip").and_then(Json::number).map_or(0, |count| count as usize),
-            sampler: wanted.get("sampler").and_then(Json::text).map(|name| match name {
-                "ddim" => Kind::Ddim,
-                "dpm" => Kind::Dpm,
-                other => panic!("a sampler {other}"),
-            }),
-            ..pipeline.usual_request()
-        };
-        if wanted.get("image").is_some() {
-            let mask = match wanted.get("mask").and_then(Json::text) {
-                Some(name) => {
-                    Some(picture(&tensors.read(&*files, name).await.unwrap(), size("mask_size").unwrap_or(made)))
-                }
-                None => None,
-            };
-            let start = tensors.read(&*files, &text("image")).await.unwrap();
-            let start = picture(&start, size("image_size").unwrap_or(made));
-            request.start = Some(Start { picture: start, strength: number("strength") as f32, mask });
-        }
-        let all = pipeline.generate(&request, engine, &control(), &Watcher::default()).await.unwrap();
-        let expected = tensors.read(&*files, &text("out")).await.unwrap();
-        let count = 3 * made[0] * made[1];
-        assert_eq!(expected.len(), request.pictures * count);
-        for (number, (one, expected)) in all.iter().zip(expected.chunks(count)).enumerate() {
-            let apart = one.rgba().chunks_exact(4).enumerate().flat_map(|(pixel, rgba)| {
-                let wanted = (0..3).map(move |channel| expected[channel * count / 3 + pixel].clamp(0.0, 1.0) * 255.0);
-                rgba.iter().zip(wanted).map(|(&byte, wanted)| (f32::from(byte) - wanted).abs())
-            });
-            let (apart, strength) = (apart.fold(0.0, f32::max), wanted.get("strength"));
-            assert!(apart <= ROUNDED, "{fixture}: {} {number} of strength {strength:?}: {apart} apart", text("kind"));
-        }
-    }
 }
 
 #[test]
@@ -160,14 +53,14 @@ fn a_picture_is_brought_to_its_size_as_diffusers_imaging_library_does() {
 
 #[test]
 fn pictures_of_the_cpu_are_those_of_diffusers() {
-    pollster::block_on(as_diffusers(&CpuEngine::new("test")));
+    pollster::block_on(as_diffusers(&CpuEngine::new("test"), &control()));
 }
 
 #[test]
 fn pictures_of_the_gpu_are_those_of_diffusers() {
     pollster::block_on(async {
         let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
-        as_diffusers(&engine).await;
+        as_diffusers(&engine, &control()).await;
     });
 }
 
@@ -175,7 +68,7 @@ fn pictures_of_the_gpu_are_those_of_diffusers() {
 fn a_visitor_sees_it_coming_and_gets_the_same_twice() {
     pollster::block_on(async {
         let engine = CpuEngine::new("test");
-        let (_, pipeline) = pipeline("flow", &engine).await;
+        let (_, pipeline) = pipeline("flow", &engine, &control()).await;
         let request = Request { prompt: "a red ball".into(), steps: 5, ..pipeline.usual_request() };
         let watcher = Watcher { curious: true, ..Watcher::default() };
         let first = pipeline.generate(&request, &engine, &control(), &watcher).await.unwrap();
@@ -222,7 +115,7 @@ fn a_visitor_sees_it_coming_and_gets_the_same_twice() {
 fn another_sampler_makes_another_picture() {
     pollster::block_on(async {
         let engine = CpuEngine::new("test");
-        let (_, pipeline) = pipeline("sd1", &engine).await;
+        let (_, pipeline) = pipeline("sd1", &engine, &control()).await;
         let mut pictures = Vec::new();
         for sampler in [None, Some(Kind::EulerAncestral), Some(Kind::Dpm), Some(Kind::Lcm)] {
             let request = Request { prompt: "a red ball".into(), steps: 3, sampler, ..pipeline.usual_request() };
@@ -239,7 +132,7 @@ fn another_sampler_makes_another_picture() {
 fn a_slow_decoder_has_previews_of_its_latents() {
     pollster::block_on(async {
         let engine = CpuEngine::new("test");
-        let (_, pipeline) = pipeline("sd1", &engine).await;
+        let (_, pipeline) = pipeline("sd1", &engine, &control()).await;
         let request = Request { prompt: "a red ball".into(), steps: 4, ..pipeline.usual_request() };
         let watcher = Watcher { curious: true, ..Watcher::default() };
         let made = pipeline.generate(&request, &engine, &control(), &watcher).await.unwrap();
@@ -256,7 +149,7 @@ fn a_slow_decoder_has_previews_of_its_latents() {
 fn what_cannot_be_made_is_refused_in_words() {
     pollster::block_on(async {
         let engine = CpuEngine::new("test");
-        let (_, pipeline) = pipeline("flow", &engine).await;
+        let (_, pipeline) = pipeline("flow", &engine, &control()).await;
         let usual = pipeline.usual_request();
         let check = |request: Request, words: &str| {
             let watcher = Watcher::default();

@@ -189,6 +189,8 @@ fn browser() -> Result<Count, String> {
         "--test",
         "browser_diffusion",
         "--test",
+        "browser_pictures",
+        "--test",
         "browser_memory",
         "--test",
         "diffusion_plans",
