@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use golden::Golden;
 use gradus::diffusion::{Pipeline, Request};
-use gradus::kernels::cpu::CpuEngine;
+use gradus::gpu;
+use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus::ports::memory::MemoryFiles;
 use gradus::value::Picture;
 use support::Ticking;
@@ -29,16 +30,25 @@ fn files(model: &str) -> MemoryFiles {
     files
 }
 
+async fn agrees(engine: &dyn Engine) {
+    let (files, control) = (files("scenes"), Ticking::by(Duration::from_millis(2)));
+    let outcomes = Golden::open(&files, engine, &control).await.unwrap().run(|_| true).await;
+    assert!(outcomes.len() >= 8, "only {} cases", outcomes.len());
+    for outcome in outcomes {
+        assert!(outcome.pass, "{outcome:?}");
+    }
+}
+
 #[test]
-fn the_scenes_model_agrees_with_diffusers() {
-    let files = files("scenes");
+fn the_cpu_engine_agrees_with_diffusers_on_the_scenes_model() {
+    pollster::block_on(agrees(&CpuEngine::new("test")));
+}
+
+#[test]
+fn the_gpu_engine_agrees_with_diffusers_on_the_scenes_model() {
     pollster::block_on(async {
-        let (engine, control) = (CpuEngine::new("test"), Ticking::by(Duration::from_millis(2)));
-        let outcomes = Golden::open(&files, &engine, &control).await.unwrap().run(|_| true).await;
-        assert!(outcomes.len() >= 8, "only {} cases", outcomes.len());
-        for outcome in outcomes {
-            assert!(outcome.pass, "{outcome:?}");
-        }
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        agrees(&engine).await;
     });
 }
 

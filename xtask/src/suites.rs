@@ -191,6 +191,8 @@ fn browser() -> Result<Count, String> {
         "--test",
         "browser_pictures",
         "--test",
+        "browser_scenes",
+        "--test",
         "browser_memory",
         "--test",
         "diffusion_plans",
