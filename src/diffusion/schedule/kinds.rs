@@ -44,28 +44,21 @@ fn multistep(n: usize, slopes: usize, t: f64, stride: f64) -> Move {
     Move { t, from: t, to: t - stride, sample: Sample, sums: vec![sum(place(0), &[(Prediction, 1.0)])], slope }
 }
 
-/// The four looks of step `n` from one time to the next. The first look's slope is kept for later, the others' and where the
-/// step began are not.
-fn runge_kutta(n: usize, from: f64, next: f64, half: f64) -> [Move; 4] {
-    let [first, second, third, began] = [n, 3, 5, 4].map(Kept);
-    let look = |t: f64, to: f64, keep: Place| Move {
-        t,
-        from,
-        to,
-        sample: began,
-        sums: vec![sum(keep, &[(Prediction, 1.0)])],
-        slope: vec![(Prediction, 1.0)],
+/// Look `n` of the twelve of three Runge–Kutta steps, each of which begins at the time `from` and is looked at four times. The
+/// first look's slope is kept for later, the others' and where the step began are not.
+fn runge_kutta(n: usize, t: f64, from: f64, half: f64) -> Move {
+    let [first, second, third, began] = [n / 4, 3, 5, 4].map(Kept);
+    let mut slope = vec![(Prediction, 1.0)];
+    let sums = match n % 4 {
+        0 => vec![sum(first, &slope), sum(began, &[(Sample, 1.0)])],
+        1 => vec![sum(second, &slope)],
+        2 => vec![sum(third, &slope)],
+        _ => {
+            slope = vec![(first, 1.0 / 6.0), (second, 1.0 / 3.0), (third, 1.0 / 3.0), (Prediction, 1.0 / 6.0)];
+            Vec::new()
+        }
     };
-    let mut looks = [
-        look(from, from - half, first),
-        look(next + half, next + half, second),
-        look(next + half, next, third),
-        look(next, next, third),
-    ];
-    looks[0].sums.push(sum(began, &[(Sample, 1.0)]));
-    looks[3].sums.clear();
-    looks[3].slope = vec![(first, 1.0 / 6.0), (second, 1.0 / 3.0), (third, 1.0 / 3.0), (Prediction, 1.0 / 6.0)];
-    looks
+    Move { t, from, to: if n.is_multiple_of(2) { t - half } else { t }, sample: began, sums, slope }
 }
 
 impl Sampler {
@@ -107,13 +100,20 @@ impl Sampler {
         Schedule { init_sigma, steps: (0..steps).map(step).collect() }
     }
 
+    /// [`parts`] where so much of the picture is left. Where nothing is, diffusers divides by 0 and holds the infinity
+    /// within the limit; a power of two leaves the same. Without a limit there is no picture.
+    fn parts(&self, alpha: f64) -> [(f64, f64); 2] {
+        let least = if self.clip > 0.0 { 2f64.powi(-64) } else { 0.0 };
+        parts(self.predicts, alpha.sqrt().max(least), (1.0 - alpha).sqrt())
+    }
+
     /// Song et al., 2020, with η = 0.
     pub(super) fn ddim(&self, steps: usize) -> Schedule {
         let last = if self.final_alpha_one { 1.0 } else { self.betas.first() };
         let stride = (self.betas.count() / steps) as f64;
         let step = |t: f64| {
             let (alpha, next) = (self.betas.alpha(t, last), self.betas.alpha(t - stride, last));
-            let [picture, noise] = parts(self.predicts, alpha.sqrt(), (1.0 - alpha).sqrt());
+            let [picture, noise] = self.parts(alpha);
             let (a, b) = (next.sqrt(), (1.0 - next).sqrt());
             let sums = if self.clip > 0.0 {
                 let clipped = Sum { clip: self.clip, ..sum(Kept(0), &[(Sample, picture.0), (Prediction, picture.1)]) };
@@ -145,7 +145,7 @@ impl Sampler {
             let alpha = self.betas.alpha(t, last);
             let scaled = t * self.time_scale;
             let (skip, out) = (0.25 / (scaled * scaled + 0.25), scaled / (scaled * scaled + 0.25).sqrt());
-            let [picture, _] = parts(self.predicts, alpha.sqrt(), (1.0 - alpha).sqrt());
+            let [picture, _] = self.parts(alpha);
             let next = times.get(n + 1).map(|&next| self.betas.alpha(next, last));
             let (a, b) = next.map_or((1.0, 0.0), |next| (next.sqrt(), (1.0 - next).sqrt()));
             let mut sums = Vec::new();
@@ -219,19 +219,24 @@ impl Sampler {
         Schedule { init_sigma: 1.0, steps: (0..steps).map(step).collect() }
     }
 
-    /// Liu et al., 2022: pseudo linear multistep, begun by three pseudo Runge–Kutta steps where the configuration has
-    /// them. They want four steps, and the first noise: from a picture on it begins with fewer slopes instead, and where only a
-    /// part is painted it never has them ([`Sampler::without_runge_kutta`]).
+    /// Liu et al., 2022: pseudo linear multistep, begun by three pseudo Runge–Kutta steps of four looks each where the
+    /// configuration has them and there are more steps than those. Where only a part is painted it never has them
+    /// ([`Sampler::without_runge_kutta`]). From a picture on diffusers leaves out looks as if they were steps, and takes the
+    /// first that is left for the first of all: it begins at the first time whatever its own is.
     pub(super) fn pndm(&self, steps: usize, start: usize) -> Schedule {
         let stride = (self.betas.count() / steps) as f64;
         let mut times = self.times(steps, true);
         let mut moves = Vec::new();
-        if self.runge_kutta && steps > 3 && start == 0 {
+        if self.runge_kutta && steps > 3 {
             let half = (self.betas.count() / steps / 2) as f64;
-            for n in 0..3 {
-                moves.extend(runge_kutta(n, times[n], times[n + 1], half));
+            let looks = |two: &[f64]| [two[0], two[1] + half, two[1] + half, two[1]];
+            let begun: Vec<f64> = times.windows(2).take(3).flat_map(looks).collect();
+            for (place, &t) in begun.iter().chain(&times[3..]).enumerate() {
+                moves.push(match place.saturating_sub(start) {
+                    n @ 0..12 => runge_kutta(n, t, times[n / 4], half),
+                    n => multistep(n - 9, n - 8, t, stride),
+                });
             }
-            moves.extend((3..steps).map(|n| multistep(n, n + 1, times[n], stride)));
         } else {
             // The second time comes twice: the first step is taken again with a better slope.
             if let Some(&second) = times.get(1) {
