@@ -4,6 +4,7 @@ use super::autoencoder_kl::Kl;
 use super::autoencoder_tiny::Tiny;
 use super::config::Config;
 use super::graph::Graph;
+use super::json::Json;
 use crate::value::Error;
 
 /// A coder's configuration.
@@ -12,6 +13,8 @@ pub struct Autoencoder {
     kind: Kind,
     /// What latents are multiplied by for the network.
     pub scaling: f64,
+    /// Of each channel of a latent the mean and the deviation, where the configuration has both.
+    pub(super) levels: Vec<[f64; 2]>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +31,32 @@ impl Autoencoder {
     pub fn new(config: &Config) -> Result<Self, Error> {
         let tiny = config.only("_class_name", &["AutoencoderKL", "AutoencoderTiny"])? == 1;
         let scaling = config.float("scaling_factor", if tiny { 1.0 } else { 0.18215 })?;
-        config.neutral(&[("shift_factor", 0.0)])?;
         if scaling <= 0.0 {
             return Err(config.refuse("scaling_factor", "a number above 0"));
         }
         let kind = if tiny { Kind::Tiny(Tiny::new(config)?) } else { Kind::Kl(Kl::new(config)?) };
-        Ok(Self { kind, scaling })
+        let mut coder = Self { kind, scaling, levels: Vec::new() };
+        let level = |key: &str| {
+            let Some(value) = config.get(key) else { return Ok(None) };
+            let level = value.list().and_then(|list| list.iter().map(Json::number).collect::<Option<Vec<f64>>>());
+            let level = level.filter(|level| level.len() == coder.latent_channels());
+            level.map(Some).ok_or_else(|| config.refuse(key, "a number for each of latent_channels"))
+        };
+        if let (Some(means), Some(deviations)) = (level("latents_mean")?, level("latents_std")?) {
+            coder.levels = means.into_iter().zip(deviations).map(<[f64; 2]>::from).collect();
+        }
+        Ok(coder)
+    }
+
+    /// Brings latents, channels first and `plane` numbers to each, to what the network sees, or `back`; `levels` are those
+    /// of the channels, if any.
+    pub(super) fn bring(&self, latents: &mut [f32], plane: usize, levels: &[[f64; 2]], back: bool) {
+        let levels = if levels.is_empty() { &[[0.0, 1.0]] } else { levels };
+        for (numbers, [mean, deviation]) in latents.chunks_exact_mut(plane).zip(levels.iter().cycle()) {
+            let factor = deviation / self.scaling;
+            let (factor, more) = if back { (factor, *mean) } else { (1.0 / factor, -mean / factor) };
+            numbers.iter_mut().for_each(|x| *x = (f64::from(*x) * factor + more) as f32);
+        }
     }
 
     /// Whether this is the small and quick one, so that previews are made by it.

@@ -34,6 +34,8 @@ const KNOWN: &[&str] = &[
     "sample_size",
     "scaling_factor",
     "shift_factor",
+    "latents_mean",
+    "latents_std",
     "force_upcast",
     "use_quant_conv",
     "use_post_quant_conv",
@@ -47,7 +49,7 @@ impl Kl {
     /// Names the field that is not supported.
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.known(KNOWN)?;
-        config.neutral(&[("in_channels", 3.0), ("out_channels", 3.0), ("shift_factor", 0.0)])?;
+        config.neutral(&[("in_channels", 3.0), ("out_channels", 3.0)])?;
         config.only("act_fn", &["silu", "swish"])?;
         let down = config.texts("down_block_types")?;
         if down.iter().any(|kind| *kind != "DownEncoderBlock2D") {

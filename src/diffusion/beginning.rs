@@ -90,18 +90,19 @@ impl Pipeline {
         Ok(all)
     }
 
-    /// The latent of a picture, drawn.
-    fn latent(&self, coded: &Coded, generator: &mut Generator) -> Vec<f32> {
-        let scaling = self.of.autoencoder.scaling as f32;
-        if self.of.autoencoder.quick() {
-            return coded.0.iter().map(|x| x * scaling).collect();
+    /// The latent of a picture, drawn. diffusers heeds the channels' levels of none that has a mask.
+    fn latent(&self, coded: &Coded, masked: bool, generator: &mut Generator) -> Vec<f32> {
+        let of = &self.of.autoencoder;
+        let (means, variances) = coded.0.split_at(if of.quick() { coded.0.len() } else { coded.0.len() / 2 });
+        let mut latent = means.to_vec();
+        if !of.quick() {
+            let noise = generator.normal(means.len());
+            let draws = latent.iter_mut().zip(variances).zip(&noise);
+            draws.for_each(|((x, variance), noise)| *x += (0.5 * variance.clamp(-30.0, 20.0)).exp() * noise);
         }
-        let (means, variances) = coded.0.split_at(coded.0.len() / 2);
-        let noise = generator.normal(means.len());
-        let draw = |((mean, variance), noise): ((&f32, &f32), &f32)| {
-            (mean + (0.5 * variance.clamp(-30.0, 20.0)).exp() * noise) * scaling
-        };
-        means.iter().zip(variances).zip(&noise).map(draw).collect()
+        let plane = latent.len() / of.latent_channels();
+        of.bring(&mut latent, plane, if masked { &[] } else { &of.levels }, false);
+        latent
     }
 
     /// The first latents. In diffusers' order of drawing: the picture, the noise, what is kept of the picture.
@@ -116,10 +117,10 @@ impl Pipeline {
         generator: &mut Generator,
         Run { engine, control, .. }: Run<'_>,
     ) -> Result<(), Error> {
-        let pictures = request.pictures;
-        let latent = from.start.as_ref().map(|coded| self.latent(coded, generator).repeat(pictures));
+        let (pictures, masked) = (request.pictures, from.mask.is_some() || from.kept.is_some());
+        let latent = from.start.as_ref().map(|coded| self.latent(coded, masked, generator).repeat(pictures));
         let noise = generator.normal(self.count(shape));
-        let kept = from.kept.as_ref().map(|coded| self.latent(coded, generator));
+        let kept = from.kept.as_ref().map(|coded| self.latent(coded, true, generator));
         if kept.is_none() && from.mask.is_some() && !self.of.autoencoder.quick() {
             // diffusers draws what is kept also for networks that do not read it.
             let _ = generator.normal(self.count(shape) / pictures);

@@ -107,12 +107,15 @@ impl Parts {
         index.as_ref().map_or(Ok(()), check)?;
         let mut clips = vec![Clip::new(&Config::read(files, "text_encoder/config.json").await?)?];
         let unet = Unet::new(&Config::read(files, "unet/config.json").await?)?;
-        let autoencoder = Autoencoder::new(&Config::read(files, "vae/config.json").await?)?;
+        let mut autoencoder = Autoencoder::new(&Config::read(files, "vae/config.json").await?)?;
         let sampler = Config::read(files, "scheduler/scheduler_config.json").await?;
         Sampler::new(&sampler, None)?;
         let class = index.as_ref().and_then(|index| index.get("_class_name")).and_then(Json::text).unwrap_or_default();
         let sampler = as_run_by(class, sampler)?;
-        if unet.addition.is_some() {
+        if unet.addition.is_none() {
+            // SDXL's pipelines alone heed them.
+            autoencoder.levels.clear();
+        } else {
             clips.push(Clip::new(&Config::read(files, "text_encoder_2/config.json").await?)?);
         }
         if clips.iter().map(|clip| clip.channels).sum::<usize>() != unet.context_channels {

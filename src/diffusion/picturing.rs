@@ -14,9 +14,9 @@ pub(super) const STAGES: [&str; 4] = ["the text encoder", "the UNet", "the decod
 
 /// What is decoded.
 pub(super) enum Latent<'a> {
-    /// The sample, or what this step sees coming of it.
-    Of(&'a Sampling, Option<&'a Step>),
-    /// A sample that was read back, channels first.
+    /// What this step sees coming.
+    Coming(&'a Sampling, &'a Step),
+    /// The sample, read back, channels first.
     Read(Vec<f32>),
 }
 
@@ -46,10 +46,9 @@ impl Frame {
         let (node, to) = decoder.input(0).ok_or_else(missing)?;
         let mut recording = Recording::new();
         match latent {
-            Latent::Of(sampling, step) => sampling.show(&mut recording, step, autoencoder.scaling, to),
+            Latent::Coming(sampling, step) => sampling.show(&mut recording, step, autoencoder.scaling, to),
             Latent::Read(mut values) => {
-                let factor = (1.0 / autoencoder.scaling) as f32;
-                values.iter_mut().for_each(|x| *x *= factor);
+                autoencoder.bring(&mut values, node.height * node.width, &autoencoder.levels, true);
                 recording.write(to, &channels_last(node, &values));
             }
         }
@@ -82,7 +81,7 @@ impl Frame {
         let (node, _) = sampling.sample();
         let seen = engine.buffer("preview", node.rows() * node.lanes())?;
         let mut recording = Recording::new();
-        sampling.show(&mut recording, Some(step), 1.0, &seen);
+        sampling.show(&mut recording, step, 1.0, &seen);
         engine.run(&recording, control).await?;
         let words = engine.read(&seen).await?;
         Ok((*node, bytemuck::cast_slice(&words).to_vec()))

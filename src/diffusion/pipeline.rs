@@ -280,24 +280,20 @@ impl Pipeline {
         let began = control.now();
         let drawing = Progress::step(total, total).describe("Drawing the picture");
         let of = &self.of.autoencoder;
-        let pictures = if self.by_stage.get() && !quick {
-            let latent = Latent::Read(sampling.read(engine).await?);
+        let latent = Latent::Read(sampling.read(engine).await?);
+        if quick || !self.by_stage.get() {
+            ready.sampling = Some(sampling);
+        } else {
             drop(sampling);
             self.of.of_unet.free();
-            let decoder = self.decoder(&mut ready, shape, run).await?;
-            observer.progress(drawing);
-            frame.decode(latent, &decoder.plan, of, engine, control).await?
-        } else {
-            let decoder = match decoder {
-                Some(decoder) => decoder,
-                None => self.decoder(&mut ready, shape, run).await?,
-            };
-            observer.progress(drawing);
-            let pictures = frame.decode(Latent::Of(&sampling, None), &decoder.plan, of, engine, control).await?;
-            ready.sampling = Some(sampling);
-            ready.decoder = Some((shape, decoder));
-            pictures
+        }
+        let decoder = match decoder {
+            Some(decoder) => decoder,
+            None => self.decoder(&mut ready, shape, run).await?,
         };
+        observer.progress(drawing);
+        let pictures = frame.decode(latent, &decoder.plan, of, engine, control).await?;
+        ready.decoder = Some((shape, decoder));
         frame.trust(engine).await?;
         if self.by_stage.get() {
             drop(ready);
@@ -333,7 +329,7 @@ impl Pipeline {
             let due = (number + 1).checked_rem(request.preview_every) == Some(0);
             if due && done < total && observer.wants_preview() {
                 if let Some(decoder) = decoder {
-                    let coming = Latent::Of(sampling, Some(step));
+                    let coming = Latent::Coming(sampling, step);
                     let plan = decoder.small.as_ref().unwrap_or(&decoder.plan);
                     let seen = frame.decode(coming, plan, &self.of.autoencoder, engine, control).await?;
                     if let Some(picture) = seen.into_iter().next() {

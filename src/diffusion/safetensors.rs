@@ -27,6 +27,8 @@ const MOST_DIMENSIONS: usize = 8;
 /// How a tensor's numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtype {
+    /// 8 bytes.
+    F64,
     /// 4 bytes.
     F32,
     /// 2 bytes, IEEE 754 binary16.
@@ -44,7 +46,7 @@ impl Dtype {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
-            Self::I64 => 8,
+            Self::F64 | Self::I64 => 8,
             Self::I8 => 1,
         }
     }
@@ -218,7 +220,7 @@ impl Tensors {
             let tensor = entry_of(entry, file, data, size - data);
             let tensor = tensor.filter(|tensor| blocks || tensor.dtype != Dtype::I8).ok_or_else(|| {
                 Error::new(format!(
-                    "{path}: the tensor {name} is not stored as F32, F16, BF16, I64 or (in {}) I8 inside of the file.",
+                    "{path}: the tensor {name} is not stored as F64, F32, F16, BF16, I64 or (in {}) I8 inside of the file.",
                     quantised::FORMAT
                 ))
             })?;
@@ -322,6 +324,7 @@ impl Tensors {
                 };
                 bytes.iter().enumerate().map(number).collect()
             }
+            Dtype::F64 => bytes.as_chunks::<8>().0.iter().map(|&eight| f64::from_le_bytes(eight) as f32).collect(),
             Dtype::I64 => bytes.as_chunks::<8>().0.iter().map(|&eight| i64::from_le_bytes(eight) as f32).collect(),
         })
     }
@@ -385,6 +388,7 @@ fn entry_of(entry: &Json, file: usize, data: u64, room: u64) -> Option<Tensor> {
         "F32" => Dtype::F32,
         "F16" => Dtype::F16,
         "BF16" => Dtype::Bf16,
+        "F64" => Dtype::F64,
         "I64" => Dtype::I64,
         "I8" => Dtype::I8,
         _ => return None,
@@ -429,7 +433,7 @@ mod tests {
             (good, Some(u64::MAX), 24),
             (good, Some(3), 24),
             ("[]", None, 0),
-            (r#"{"x":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#, None, 8),
+            (r#"{"x":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}}"#, None, 8),
             (r#"{"x":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#, None, 8),
             (r#"{"x":{"dtype":"F32","shape":[4294967296,4294967296,16],"data_offsets":[0,0]}}"#, None, 8),
             (r#"{"x":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}"#, None, 8),

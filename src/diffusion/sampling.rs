@@ -313,15 +313,13 @@ impl Sampling {
         self.shape.pictures * if self.shape.pair(&self.unet) { 2 } else { 1 }
     }
 
-    /// Appends: what the picture's latent would become, divided by `scaling`, into a decoder's input; `None` for the
-    /// sample itself. Between [`Sampling::step`] and [`Sampling::advance`] the prediction is this step's.
-    pub fn show(&self, recording: &mut Recording, step: Option<&Step>, scaling: f64, to: &Buffer) {
-        let [sample, prediction] = step.map_or([1.0, 0.0], |step| step.picture);
-        let mut terms = vec![(Place::Sample, sample / scaling)];
-        if prediction != 0.0 {
-            terms.push((Place::Prediction, prediction / scaling));
-        }
-        self.sum(recording, &terms, 0.0, to);
+    /// Appends: what the picture's latent would become, divided by `scaling`, into a decoder's input. Between [`Sampling::step`] and [`Sampling::advance`] the prediction is this step's.
+    pub fn show(&self, recording: &mut Recording, step: &Step, scaling: f64, to: &Buffer) {
+        let [sample, prediction] = step.picture;
+        let terms = [(Place::Sample, sample / scaling), (Place::Prediction, prediction / scaling)];
+        // Where a step holds the picture within a limit, that is its first sum.
+        let clip = step.sums.first().map_or(0.0, |sum| sum.clip);
+        self.sum(recording, &terms, clip / scaling, to);
     }
 
     /// The sample, channels first.

@@ -62,6 +62,14 @@ impl Entry {
         }
     }
 
+    /// An F32 tensor as an F64 one.
+    pub fn double(&mut self) {
+        assert_eq!(self.dtype, "F32", "{}", self.name);
+        "F64".clone_into(&mut self.dtype);
+        let double = |number: &[u8]| f64::from(f32::from_le_bytes(number.try_into().unwrap())).to_le_bytes();
+        self.bytes = self.bytes.chunks_exact(4).flat_map(double).collect();
+    }
+
     /// An F32 tensor as a BF16 one, cut off.
     pub fn halve(&mut self) {
         if self.dtype == "F32" {

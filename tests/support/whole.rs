@@ -15,7 +15,8 @@ use crate::fixtures;
 use crate::support::watcher::Watcher;
 
 /// The fixtures that have whole pictures, and how many.
-pub const PICTURES: [(&str, usize); 6] = [("sd1", 4), ("xl", 3), ("draws", 10), ("lcm", 6), ("fill", 5), ("rules", 12)];
+pub const PICTURES: [(&str, usize); 7] =
+    [("sd1", 4), ("xl", 3), ("levels", 3), ("draws", 10), ("lcm", 6), ("fill", 5), ("rules", 12)];
 
 /// How far a byte may be from what diffusers has before it rounds: half of one, and 1e-4 of the range.
 const ROUNDED: f32 = 0.5 + 0.0255;
