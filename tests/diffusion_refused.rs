@@ -10,7 +10,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use gradus::diffusion::Pipeline;
+use gradus::diffusion::config::Config;
 use gradus::diffusion::tokenizer::Tokenizer;
+use gradus::diffusion::unet::Unet;
 use gradus::kernels::cpu::CpuEngine;
 use support::Ticking;
 use support::watcher::Watcher;
@@ -128,4 +130,22 @@ fn what_a_pipeline_or_a_tokenizer_says_beside_is_refused_with_its_name() {
         });
         assert!(Pipeline::load(Rc::new(files), &engine, &control(), &Watcher::default()).await.is_ok());
     });
+}
+
+#[test]
+fn a_network_of_more_channels_than_the_most_is_refused_by_their_name_and_one_of_the_most_is_not() {
+    let of = |key: &str, value: usize| {
+        // The first of two fields of one name counts.
+        let text = format!(
+            r#"{{"{key}": {value}, "down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"],
+                "mid_block_type": "UNetMidBlock2D", "block_out_channels": [32]}}"#
+        );
+        Unet::new(&Config::parse("unet/config.json", text.as_bytes()).unwrap())
+    };
+    for key in ["block_out_channels", "in_channels", "out_channels", "cross_attention_dim"] {
+        assert!(of(key, 8192).is_ok(), "{key}");
+        let why = of(key, 8193).unwrap_err();
+        let all = ["unet/config.json", key, "8192"];
+        assert!(all.iter().all(|word| why.message().contains(word)), "{key}: {why}");
+    }
 }

@@ -24,7 +24,8 @@ use crate::value::{Error, Picture};
 pub struct Request {
     /// What is to be seen.
     pub prompt: String,
-    /// What is not to be seen; without effect where `guidance` is at most 1.
+    /// What is not to be seen; without effect where `guidance` is at most 1. An empty one is diffusers' `None`: where a
+    /// checkpoint of SDXL has `force_zeros_for_empty_prompt` it means zeros, not the states of no words.
     pub negative: String,
     /// Width in pixels, a multiple of [`Pipeline::scale`](super::Pipeline::scale).
     pub width: u32,
