@@ -182,7 +182,9 @@ impl Sampler {
         let mut sigmas: Vec<f64> = times.iter().map(|&t| self.betas.sigma_between(t)).collect();
         if self.karras {
             sigmas = karras(self.betas.sigma(all - 1), self.betas.sigma(0), steps);
-            times = sigmas.iter().map(|&sigma| round(self.betas.time_of(sigma))).collect();
+            // diffusers cuts those of a cosine off, of which the highest is a little less than whole.
+            let whole = |t: f64| if self.betas.cosine { (t - 1e-6).max(0.0).floor() } else { round(t) };
+            times = sigmas.iter().map(|&sigma| whole(self.betas.time_of(sigma))).collect();
         }
         sigmas.push(if self.ends_low { self.betas.sigma(0) } else { 0.0 });
         let last_low = !self.ends_low || (self.last_is_first_order && steps < 15);
