@@ -10,10 +10,11 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use crate::blocks::Context;
+use crate::diffusion::loose::sorted;
 use crate::diffusion::{Lora, Merge, Pipeline, Precision, Report, Request};
 use crate::kernels::nn::{TileChoices, tune};
 use crate::kernels::{Engine, EngineKind};
-use crate::ports::{Kept, Observer};
+use crate::ports::{Files, Kept, Observer};
 use crate::value::{Error, NoteLevel, Picture, Progress, decimal};
 
 /// From so many bytes on the browser is asked not to throw away what was fetched.
@@ -21,6 +22,9 @@ const LARGE: u64 = 100_000_000;
 
 /// With so much room every known model can be kept.
 const ROOMY: u64 = 16_000_000_000;
+
+/// How the addresses begin of what a visitor chose from the disk (`files.js`); no other files lie loose.
+const CHOSEN: &str = "https://chosen.invalid/";
 
 /// What is fetched at once of a download.
 const PIECE: u64 = 4 << 20;
@@ -46,11 +50,14 @@ pub struct Model(Rc<Inner>);
 
 /// Opens a LoRA file. As a closure it is only in pages that have one.
 type Open = Rc<dyn Fn(&Context) -> LocalBoxFuture<'static, Result<Rc<dyn Merge>, Error>>>;
+/// Sorts loose files; again as a pointer, so that it is only in pages that take some.
+type Sort = fn(Rc<dyn Files>) -> LocalBoxFuture<'static, Result<Rc<dyn Files>, Error>>;
 
 struct Inner {
     address: String,
     loras: Vec<Open>,
     precision: Precision,
+    sort: Option<Sort>,
     loaded: RefCell<Option<Loaded>>,
     loading: Cell<bool>,
 }
@@ -82,11 +89,11 @@ impl Model {
     /// The checkpoint in the folder at `address`, relative to the page's own files where it is no whole address.
     #[must_use]
     pub fn at(address: &str) -> Self {
-        Self::with(address.to_owned(), Vec::new(), Precision::AsStored)
+        Self::with(address.to_owned(), Vec::new(), Precision::AsStored, None)
     }
 
-    fn with(address: String, loras: Vec<Open>, precision: Precision) -> Self {
-        Self(Rc::new(Inner { address, loras, precision, loaded: RefCell::default(), loading: Cell::new(false) }))
+    fn with(address: String, loras: Vec<Open>, precision: Precision, sort: Option<Sort>) -> Self {
+        Self(Rc::new(Inner { address, loras, precision, sort, loaded: RefCell::default(), loading: Cell::new(false) }))
     }
 
     /// The same checkpoint with the LoRA file at `address` merged into it as it is loaded, this strongly: 1 as it was
@@ -107,7 +114,7 @@ impl Model {
             let (files, name) = (ctx.files(&folder), name.clone());
             Box::pin(async move { Ok(Rc::new(Lora::open(files, &name, weight).await?) as Rc<dyn Merge>) })
         }));
-        Self::with(self.0.address.clone(), loras, self.0.precision)
+        Self::with(self.0.address.clone(), loras, self.0.precision, self.0.sort)
     }
 
     /// The same checkpoint with its weights kept with this precision: with 8 bit a model of twice the size fits.
@@ -121,7 +128,32 @@ impl Model {
     /// ```
     #[must_use]
     pub fn precision(self, precision: Precision) -> Self {
-        Self::with(self.0.address.clone(), self.0.loras.clone(), precision)
+        Self::with(self.0.address.clone(), self.0.loras.clone(), precision, self.0.sort)
+    }
+
+    /// The same checkpoint, whose files may lie loose at the address, as [`Folder::files`](crate::blocks::Folder::files) takes
+    /// them in: what is in them tells where each belongs. A folder in diffusers' layout is read as it is.
+    ///
+    /// ```
+    /// use gradus::models::Model;
+    /// use gradus::prelude::*;
+    /// async fn bytes(address: String, ctx: Context) -> Result<String, Error> {
+    ///     let (report, _) = Model::at(&address).loose().report(&ctx).await?;
+    ///     Ok(report.bytes().to_string())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn loose(self) -> Self {
+        let sort: Sort = |files| Box::pin(sorted(files));
+        Self::with(self.0.address.clone(), self.0.loras.clone(), self.0.precision, Some(sort))
+    }
+
+    async fn files(&self, ctx: &Context) -> Result<Rc<dyn Files>, Error> {
+        let files = ctx.files(&self.0.address);
+        match self.0.sort.filter(|_| self.0.address.starts_with(CHOSEN)) {
+            Some(sort) => sort(files).await,
+            None => Ok(files),
+        }
     }
 
     /// Whether its weights are kept with this precision.
@@ -142,7 +174,7 @@ impl Model {
     /// When there is no engine, or the checkpoint cannot be read.
     pub async fn report(&self, ctx: &Context) -> Result<(Report, Kept), Error> {
         let engine = ctx.engine().await?;
-        let files = ctx.files(&self.0.address);
+        let files = self.files(ctx).await?;
         Ok((Report::read(&*files, engine.info()).await?, files.kept().await?))
     }
 
@@ -161,7 +193,7 @@ impl Model {
             return Err(Error::new([&why, " Delete another model, or free some of the disk."].concat()));
         }
         ctx.persist();
-        let files = ctx.files(&self.0.address);
+        let files = self.files(ctx).await?;
         let mut done = 0;
         for (path, bytes) in &report.files {
             let mut at = 0;
@@ -209,7 +241,7 @@ impl Model {
         }
         let _over = Loading::begin(&self.0.loading);
         self.0.loaded.replace(None);
-        let files = ctx.files(&self.0.address);
+        let files = self.files(ctx).await?;
         let mut loras = Vec::new();
         for open in &self.0.loras {
             loras.push(open(ctx).await?);

@@ -21,6 +21,10 @@ pub trait Drawn {
 #[derive(Clone, Copy, Debug)]
 pub struct Tabs;
 
+/// A [`Folder`](super::Folder) whose files the visitor chooses one by one, to [`Drawn`].
+#[derive(Clone, Copy, Debug)]
+pub struct LooseFiles;
+
 /// What every component has, whatever its kind; what the page draws it from.
 #[derive(Clone, Debug)]
 pub struct ComponentSpec {
@@ -112,7 +116,7 @@ pub enum Kind {
         /// The time between ticks.
         every: std::time::Duration,
     },
-    /// A folder of files, chosen from the disk; the value is the address at which they are kept.
+    /// A folder of files, or files, chosen from the disk; the value is the address at which they are kept.
     Folder,
 }
 
@@ -191,6 +195,11 @@ impl ComponentSpec {
     /// Of a component that is drawn as a `C`.
     pub(super) fn new<C: Drawn>(kind: Kind, value: Value) -> Self {
         Self { draw: C::DRAW, ..Self::hidden(kind, value) }
+    }
+
+    /// From now on drawn as a `C`.
+    pub(super) fn draw_as<C: Drawn>(&mut self) {
+        self.draw = C::DRAW;
     }
 
     /// Of a component that is not drawn.

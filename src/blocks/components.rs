@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::builder::Handle;
-use super::component::{Check, ComponentSpec, Kind, Range, Variant};
+use super::component::{Check, ComponentSpec, Kind, LooseFiles, Range, Variant};
 use crate::value::{Picture, Value};
 
 /// Something that can be added to a page.
@@ -161,6 +161,21 @@ component!(
     Folder, Kind::Folder, Value::Text(String::new())
 );
 labelled!(Textbox Image Gallery Number Checkbox Folder);
+
+impl Folder {
+    /// Lets the visitor choose files instead, several at once, for browsers that choose no folders, as on phones. What is in
+    /// them tells where each belongs: [`Model::loose`](crate::models::Model::loose) finds it out.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let files = Folder::new().files().label("Model files");
+    /// ```
+    #[must_use]
+    pub fn files(mut self) -> Self {
+        self.0.draw_as::<LooseFiles>();
+        self
+    }
+}
 
 impl Textbox {
     /// The text when the page opens.

@@ -19,7 +19,7 @@ mod wires;
 pub use app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node, ShowProgress, TriggerMode};
 pub use batch::{BatchCall, BatchSpec, Batched, Each, batch};
 pub use builder::{Blocks, Handle, Listener, Ui};
-pub use component::{Check, ComponentSpec, Draw, Drawn, Kind, Range, Tabs, Variant};
+pub use component::{Check, ComponentSpec, Draw, Drawn, Kind, LooseFiles, Range, Tabs, Variant};
 pub use components::{
     Button, Checkbox, Component, Dropdown, Folder, Gallery, Image, Markdown, Number, Slider, Textbox,
 };

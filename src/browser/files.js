@@ -82,14 +82,14 @@ export async function forget(folder) {
 /** Keeps a file that the visitor chose, under an address that no network has. */
 export async function keepChosen(address, file) {
   const store = await cache();
-  if (!store) throw new Error("The browser keeps no files for this page, so a folder cannot be taken in.");
+  if (!store) throw new Error("The browser keeps no files for this page, so none can be taken in.");
   const of = { size: file.size, tag: String(file.lastModified) };
   for (let number = 0; number * PIECE < file.size; number++) {
     const piece = file.slice(number * PIECE, (number + 1) * PIECE);
     try {
       await store.put(keyOf(address, of, number), new Response(piece));
     } catch {
-      throw new Error("There is not enough room to keep this folder. Delete another model, or free some of the disk.");
+      throw new Error("There is not enough room to keep these files. Delete another model, or free some of the disk.");
     }
   }
   await store.put(`${address}?gradus-version`, new Response(JSON.stringify(of)));
@@ -164,7 +164,7 @@ async function forgetOlder(address, before, now) {
 }
 
 async function fetchPiece(address, of, number, sum) {
-  if (address.startsWith(CHOSEN)) throw new Error("A part of this model is not kept any more. Choose its folder again.");
+  if (address.startsWith(CHOSEN)) throw new Error("A part of this model is not kept any more. Choose it again.");
   const [start, end] = [number * PIECE, Math.min((number + 1) * PIECE, of.size)];
   const response = await reached(address, { headers: { range: `bytes=${start}-${end - 1}` } });
   const piece = response.status === 206 ? await body(response) : await wholeFile(address, of, number, response);

@@ -100,6 +100,11 @@ thread_local! {
     static OPENED: RefCell<Vec<Model>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The checkpoint at an address.
+pub fn model(address: &str) -> Model {
+    Model::at(address).loose()
+}
+
 /// The checkpoint at an address, to paint with. Of those that are not our own only one stays loaded, as they are large, and
 /// of each only one precision.
 pub fn at(address: &str, precision: Precision) -> Model {
@@ -111,7 +116,7 @@ pub fn at(address: &str, precision: Precision) -> Model {
         if let Some(model) = opened.iter().find(this) {
             return model.clone();
         }
-        let model = Model::at(address).precision(precision);
+        let model = model(address).precision(precision);
         opened.push(model.clone());
         model
     })
@@ -126,7 +131,7 @@ pub fn unload(address: &str) {
 pub fn address(typed: &str) -> Result<String, Error> {
     let typed = typed.trim().trim_end_matches('/');
     if typed.is_empty() {
-        return Err(Error::new("Choose a model, type an address, or choose a folder."));
+        return Err(Error::new("Choose a model, type an address, or choose files."));
     }
     if typed.starts_with("https://huggingface.co/") && !typed.split('/').any(|part| part == "resolve") {
         return Ok([typed, "/resolve/main"].concat());

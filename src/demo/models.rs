@@ -24,14 +24,18 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
             .value(KNOWN[0].address)
             .max_lines(1)
             .max_length(500)
-            .required("Choose a model, type an address, or choose a folder.")
+            .required("Choose a model, type an address, or choose files.")
             .info("A folder beside this page, or one of a host that lets other pages read it. A model's page on huggingface.co will do."),
     );
-    let folder = ui.add(
-        Folder::new()
+    let (folder, files) = ui.row(|ui| {
+        let folder = Folder::new()
             .label("Or a folder of this machine")
-            .info("Its files are copied into what the browser keeps for this page."),
-    );
+            .info("Its files are copied into what the browser keeps for this page.");
+        let files = Folder::new().files().label("Or files of this machine").info(
+            "All files of a model at once, out of any folders; \"config (1).json\" will do. What is in them tells where each belongs.",
+        );
+        (ui.add(folder), ui.add(files))
+    });
     let (look, fetch, pause, delete) = ui.row(|ui| {
         (
             ui.add(Button::new("What does it take?").variant(Variant::Primary)),
@@ -44,8 +48,9 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
     // One at a time: they read and write the same files.
     let known = model.change(async |name: String| known(&name), model, (about, address)).queue(false);
     known.success(report, address, told).concurrency_id("files");
-    let chosen = folder.change(async |address: String| address, folder, address).queue(false);
-    chosen.success(taken_in, address, (told, offered)).concurrency_id("files");
+    for chosen in [folder, files] {
+        chosen.change(take_in, chosen, (told, offered, address)).concurrency_id("files");
+    }
     look.click(report, address, told).concurrency_id("files");
     let fetching = fetch.click(download, address, (told, offered)).concurrency_id("files");
     let paused = pause.click(async || (), (), ()).queue(false).cancels([fetching]);
@@ -60,15 +65,27 @@ fn known(name: &str) -> (String, String) {
 
 async fn report(address: String, ctx: Context) -> Result<String, Error> {
     let address = checkpoints::address(&address)?;
-    let (report, kept) = Model::at(&address).report(&ctx).await?;
+    let (report, kept) = checkpoints::model(&address).report(&ctx).await?;
     let engine = ctx.engine().await?;
     Ok(words(&address, &report, kept, engine.info()))
 }
 
 async fn download(address: String, ctx: Context) -> Result<(String, Choices), Error> {
     let address = checkpoints::address(&address)?;
-    Model::at(&address).download(&ctx).await?;
+    checkpoints::model(&address).download(&ctx).await?;
     taken_in(address, ctx).await
+}
+
+/// What the visitor chose on this machine was copied.
+async fn take_in(address: String, ctx: Context) -> Result<(String, Choices, String), Error> {
+    match taken_in(address.clone(), ctx.clone()).await {
+        Ok((words, choices)) => Ok((words, choices, address)),
+        Err(why) => {
+            // It would only take room, under an address that nobody is shown.
+            Model::at(&address).delete(&ctx).await?;
+            Err(why)
+        }
+    }
 }
 
 /// All of it is on this machine.

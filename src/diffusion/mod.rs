@@ -26,6 +26,7 @@ pub mod config;
 mod emphasis;
 pub mod graph;
 pub mod json;
+pub mod loose;
 pub mod lora;
 pub mod noise;
 pub mod parts;

@@ -199,7 +199,8 @@ impl Tensors {
         Ok(self)
     }
 
-    async fn add(&mut self, files: &dyn Files, path: String) -> Result<(), Error> {
+    /// Reads the header of one file; the scales of 8-bit blocks are not looked for.
+    pub(super) async fn add(&mut self, files: &dyn Files, path: String) -> Result<(), Error> {
         let refuse = |why: &str| Error::new(format!("{path} is no safetensors file: {why}. Download it again."));
         let size = files.size(&path).await?.ok_or_else(|| refuse("it is not there"))?;
         let length = files.read(&path, 0..8.min(size)).await?;

@@ -16,7 +16,7 @@ const MOST_CHARS: usize = 100_000;
 /// What marks a word's last piece.
 const END_OF_WORD: &str = "</w>";
 const START: &str = "<|startoftext|>";
-const END: &str = "<|endoftext|>";
+pub(super) const END: &str = "<|endoftext|>";
 /// Which special tokens are found as transformers finds them.
 const PLAIN: &str = "tokens without lstrip, rstrip and single_word";
 

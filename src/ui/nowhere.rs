@@ -1,6 +1,6 @@
 //! What is not drawn in this build: natively nothing is, as there is no page, and without pictures what shows them.
 
-use crate::blocks::{Draw, Drawn, Folder, Gallery, Image};
+use crate::blocks::{Draw, Drawn, Folder, Gallery, Image, LooseFiles};
 
 macro_rules! nowhere {
     ($($name:ident)*) => {$(
@@ -10,7 +10,7 @@ macro_rules! nowhere {
     )*};
 }
 
-nowhere!(Folder Gallery Image);
+nowhere!(Folder Gallery Image LooseFiles);
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {

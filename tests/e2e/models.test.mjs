@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ROOT, start } from "./harness/app_page.mjs";
@@ -199,6 +200,64 @@ test("of a model that changed at its address nothing stays of what it was", asyn
   await m.page.close();
 });
 
+/** The files of a checkpoint as a phone's visitor has them: in one folder, the second of a name with a number. */
+function loose(folder) {
+  const paths = ["vae/config.json", "text_encoder/config.json", "unet/config.json", "vae/diffusion_pytorch_model.safetensors",
+    "unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors", "tokenizer/vocab.json", "tokenizer/merges.txt",
+    "tokenizer/tokenizer_config.json", "scheduler/scheduler_config.json", "model_index.json"];
+  const seen = {};
+  return paths.map((path) => {
+    const name = path.split("/").at(-1);
+    const number = (seen[name] = (seen[name] ?? -1) + 1);
+    const buffer = readFileSync(`${folder}/${path}`);
+    return { name: number ? name.replace(/\.(?=\w+$)/, ` (${number}).`) : name, mimeType: "application/octet-stream", buffer };
+  });
+}
+
+test("loose files of the disk find their places and are painted with, without any network", async () => {
+  const m = await models();
+  const files = loose(FLOW);
+  assert.ok(files.some(({ name }) => name === "config (2).json"));
+  const requests = app.server.requests.length;
+  await m.region.getByLabel("Or files of this machine").setInputFiles(files);
+  await m.page.ended("files", "done", 1);
+  const text = await m.region.textContent();
+  assert.match(text, /files of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s);
+  assert.match(text, /unet\/diffusion_pytorch_model\.safetensors: \d/);
+  const name = (await m.offered()).find((name) => name.startsWith("files of "));
+  const { picture } = await paint(m.page, name);
+  assert.deepEqual([picture.width, picture.height], [64, 64]);
+  assert.equal(app.server.requests.length, requests);
+
+  assert.ok(picture.colours > 50);
+  // It is there when the page is opened again.
+  await m.page.page.reload();
+  await m.page.page.waitForFunction((name) => [...document.querySelectorAll("option")].some(({ value }) => value === name), name);
+  await m.page.close();
+});
+
+test("loose files that are no whole model are told by their names, and nothing of them is kept", async () => {
+  const m = await models();
+  const kept = () => m.page.page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const names = [];
+    for await (const name of (await root.getDirectoryHandle("gradus-files", { create: true })).keys()) names.push(name);
+    return names.length;
+  });
+  const before = await kept();
+  const files = loose(FLOW).filter(({ name }) => name !== "vocab.json");
+  const input = m.region.getByLabel("Or files of this machine");
+  await input.setInputFiles([...files, { name: "ink.bin", mimeType: "application/octet-stream", buffer: Buffer.from("x") }]);
+  await m.page.ended("files", "failed", 1);
+  await m.region.getByText("ink.bin belongs nowhere. tokenizer/vocab.json is missing. Choose all files of the model again").first().waitFor();
+  assert.equal(await kept(), before);
+  // Chosen again with what was missing.
+  await input.setInputFiles(loose(FLOW));
+  await m.page.ended("files", "done", 1);
+  assert.match(await m.region.textContent(), /fits this machine/);
+  await m.page.close();
+});
+
 test("a model of another host, which compresses its texts, is fetched and painted with", async () => {
   const hub = await serve(FLOW, { hub: true, subPath: "/owner/flow/resolve/main/" });
   const m = await models();
@@ -289,7 +348,7 @@ test("what is no model is refused in words, at the report", async () => {
   assert.match(told, /text_encoder\/config\.json/);
   await m.address("   ");
   await m.page.pressIn(m.region, "What does it take?");
-  await m.region.getByText("Choose a model, type an address, or choose a folder.").waitFor();
+  await m.region.getByText("Choose a model, type an address, or choose files.").waitFor();
   await m.page.close();
 });
 

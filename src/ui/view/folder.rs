@@ -1,4 +1,4 @@
-//! A chooser of folders. How its files are kept is in `view.js`.
+//! Choosers of folders and of files. How the files are kept is in `view.js`.
 
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
@@ -6,8 +6,8 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Page;
 use super::component::{View, bar, control, framed};
-use super::el::{El, el, target};
-use crate::blocks::{ComponentSpec, Draw, Drawn, Folder};
+use super::el::{Child, el, target};
+use crate::blocks::{ComponentSpec, Draw, Drawn, Folder, LooseFiles};
 use crate::ids::ComponentId;
 use crate::value::Value;
 
@@ -18,14 +18,19 @@ extern "C" {
 }
 
 impl Drawn for Folder {
-    const DRAW: Draw = &View { draw: |page, id, spec| framed(page, id, spec, folder(page, id, spec)), sheet: "" };
+    const DRAW: Draw = &View { draw: |page, id, spec| chooser(page, id, spec, "webkitdirectory"), sheet: "" };
 }
 
-fn folder(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
+impl Drawn for LooseFiles {
+    const DRAW: Draw = &View { draw: |page, id, spec| chooser(page, id, spec, "multiple"), sheet: "" };
+}
+
+/// `of` is the attribute that says what the browser lets one choose.
+fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec, of: &'static str) -> Child {
     let share: RwSignal<Option<f32>> = RwSignal::new(None);
     let input = control("input", "file", page, id, spec)
         .attr("type", "file")
-        .attr("webkitdirectory", "")
+        .attr(of, "")
         .flag("disabled", spec.interactive == Some(false))
         .live_flag("disabled", move || share.get().is_some())
         .on("change", move |event| {
@@ -34,7 +39,8 @@ fn folder(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
                 spawn_local(take(page, id, files, share));
             }
         });
-    el("div", "folder").child(input).child(bar(move || share.get()).live_flag("hidden", move || share.get().is_none()))
+    let share_bar = bar(move || share.get()).live_flag("hidden", move || share.get().is_none());
+    framed(page, id, spec, el("div", "folder").child(input).child(share_bar))
 }
 
 async fn take(page: Page, id: ComponentId, files: web_sys::FileList, share: RwSignal<Option<f32>>) {

@@ -1,6 +1,6 @@
-// What views want of the browser and is shorter as a script: taking a folder in, showing a mask and painting it. One file, as
+// What views want of the browser and is shorter as a script: taking files in, showing a mask and painting it. One file, as
 // each is a request before the page can be used.
-import { CHOSEN, keepChosen } from "../../browser/files.js";
+import { CHOSEN, forget, keepChosen } from "../../browser/files.js";
 
 // Pixels as whole words, lowest byte first: red, green, blue and how opaque.
 const PAINT = 0xff5028e6;
@@ -99,20 +99,32 @@ export function letPaint(canvas, done) {
   });
 }
 
-/** Takes a folder in that the visitor chose: keeps its files where the worker's files are read from, telling the share that is
- * done; gives the folder's address. */
+/** Takes files in that the visitor chose, a folder or several: keeps them where the worker's files are read from, telling the
+ * share that is done; gives their address. Loose files get a list of their paths: what is in them tells where each belongs. */
 export async function takeIn(files, tell) {
   const all = [...files];
-  const name = all[0]?.webkitRelativePath.split("/")[0] ?? "";
-  if (!name) throw new Error("This folder has no files. Choose the one that has the model's files in it.");
-  const folder = `${CHOSEN}${encodeURIComponent(name)}/`;
+  const [name] = all[0].webkitRelativePath.split("/");
+  const folder = CHOSEN + encodeURIComponent(name || `files of ${new Date().toLocaleString("sv")}`) + "/";
   const bytes = all.reduce((sum, file) => sum + file.size, 0);
+  // Of loose files' names there may be two, out of two folders. In an address some letters end a path.
+  const taken = new Set(["loose.json"]);
+  const paths = all.map((file, number) => {
+    if (name) return file.webkitRelativePath.slice(name.length + 1).split("/").map(encodeURIComponent).join("/");
+    const plain = file.name.replace(/[?#%]/g, "_");
+    return taken.has(plain) ? `${number}/${plain}` : (taken.add(plain), plain);
+  });
   let done = 0;
-  for (const file of all) {
-    const path = file.webkitRelativePath.slice(name.length + 1);
-    await keepChosen(folder + path.split("/").map(encodeURIComponent).join("/"), file);
-    done += file.size;
-    tell(done / Math.max(bytes, 1));
+  try {
+    for (const [number, file] of all.entries()) {
+      await keepChosen(folder + paths[number], file);
+      done += file.size;
+      tell(done / Math.max(bytes, 1));
+    }
+    if (!name) await keepChosen(folder + "loose.json", new File([JSON.stringify(paths)], ""));
+  } catch (error) {
+    // Nobody could find it to delete it.
+    await forget(folder);
+    throw error;
   }
   return folder;
 }
