@@ -150,7 +150,7 @@ impl Model {
 
     async fn files(&self, ctx: &Context) -> Result<Rc<dyn Files>, Error> {
         let files = ctx.files(&self.0.address);
-        match self.0.sort.filter(|_| self.0.address.starts_with(CHOSEN)) {
+        match self.0.sort.filter(|_| self.is_chosen()) {
             Some(sort) => sort(files).await,
             None => Ok(files),
         }
@@ -160,6 +160,12 @@ impl Model {
     #[must_use]
     pub fn is_of(&self, precision: Precision) -> bool {
         self.0.precision == precision
+    }
+
+    /// Whether a visitor chose it from the disk.
+    #[must_use]
+    pub fn is_chosen(&self) -> bool {
+        self.0.address.starts_with(CHOSEN)
     }
 
     /// Its address.

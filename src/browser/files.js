@@ -79,6 +79,13 @@ export async function forget(folder) {
   latest.clear();
 }
 
+/** Removes what was chosen under this name before. */
+export async function forgetChosen(name) {
+  const keys = (await (await cache())?.keys()) ?? [];
+  const folders = keys.filter(({ url }) => url.startsWith(CHOSEN)).map(({ url }) => url.split("/").slice(0, 5));
+  for (const folder of new Set(folders.filter((parts) => parts[4] === name).map((parts) => parts.join("/") + "/"))) await forget(folder);
+}
+
 /** Keeps a file that the visitor chose, under an address that no network has. */
 export async function keepChosen(address, file) {
   const store = await cache();

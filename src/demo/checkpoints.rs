@@ -175,12 +175,25 @@ fn added(ctx: &Context) -> Vec<(String, String)> {
     text.lines().filter_map(|line| line.split_once('\t')).map(|(name, at)| (name.to_owned(), at.to_owned())).collect()
 }
 
-/// From now on it is in the Studio, or is not.
+fn chosen(address: &str) -> bool {
+    Model::at(address).is_chosen()
+}
+
+/// From now on it is in the Studio, or is not. Where another one has its name it gets a number.
 pub fn keep(address: &str, kept: bool, ctx: &Context) {
     let mut all = added(ctx);
-    all.retain(|(_, known)| known != address);
+    let own = name(address);
+    // A folder that is chosen again takes the place of what it was.
+    let same = |known: &str| known == address || chosen(known) && chosen(address) && name(known) == own;
+    all.retain(|(_, known)| !same(known));
     if kept && !KNOWN[..OWN].iter().any(|known| known.address == address) {
-        all.push((name(address), address.to_owned()));
+        let taken = |name: &String| {
+            all.iter().any(|(known, _)| known == name) || KNOWN[..OWN].iter().any(|known| known.name == *name)
+        };
+        let numbered = (2..).map(|number: u32| [&own, " (", &number.to_string(), ")"].concat());
+        if let Some(name) = std::iter::once(own.clone()).chain(numbered).find(|name| !taken(name)) {
+            all.push((name, address.to_owned()));
+        }
     }
     let lines: Vec<String> = all.into_iter().map(|(name, address)| [name, address].join("\t")).collect();
     ctx.remember(ADDED, lines.join("\n"));

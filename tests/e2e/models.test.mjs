@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ROOT, start } from "./harness/app_page.mjs";
@@ -176,6 +177,25 @@ test("a folder of the disk is taken in and painted with, without any network", a
   const { picture } = await paint(m.page, "flow");
   assert.deepEqual([picture.width, picture.height], [64, 64]);
   assert.equal(app.server.requests.length, requests);
+  await m.page.close();
+});
+
+test("a folder that is chosen again with other files takes the place of what it was", async (t) => {
+  const m = await models();
+  const place = mkdtempSync(`${tmpdir()}/chosen-`);
+  t.after(() => rmSync(place, { recursive: true }));
+  const seen = [];
+  for (const [count, fixture] of ["flow", "sd1"].entries()) {
+    rmSync(`${place}/mine`, { recursive: true, force: true });
+    cpSync(fileURLToPath(new URL(`../fixtures/diffusion/${fixture}`, import.meta.url)), `${place}/mine`, { recursive: true });
+    await m.region.getByLabel("Or a folder of this machine").setInputFiles(`${place}/mine`);
+    await m.page.ended("files", "done", count + 1);
+    seen.push(/mine fits this machine.*Files: ([\d.]+ [kM]B), of which \1 are kept/s.exec(await m.region.textContent())[1]);
+    assert.equal((await m.offered()).filter((name) => name.startsWith("mine")).length, 1);
+  }
+  assert.notEqual(seen[0], seen[1]);
+  const { picture } = await paint(m.page, "mine");
+  assert.ok(picture.colours > 50);
   await m.page.close();
 });
 

@@ -1,6 +1,6 @@
 // What views want of the browser and is shorter as a script: taking files in, showing a mask and painting it. One file, as
 // each is a request before the page can be used.
-import { CHOSEN, forget, keepChosen } from "../../browser/files.js";
+import { CHOSEN, forget, forgetChosen, keepChosen } from "../../browser/files.js";
 
 // Pixels as whole words, lowest byte first: red, green, blue and how opaque.
 const PAINT = 0xff5028e6;
@@ -104,7 +104,10 @@ export function letPaint(canvas, done) {
 export async function takeIn(files, tell) {
   const all = [...files];
   const [name] = all[0].webkitRelativePath.split("/");
-  const folder = CHOSEN + encodeURIComponent(name || `files of ${new Date().toLocaleString("sv")}`) + "/";
+  // Each time another address: what was read of a folder as it was is nothing to what it is now.
+  const own = encodeURIComponent(name || `files of ${new Date().toLocaleString("sv")}`);
+  const folder = `${CHOSEN}${Date.now()}/${own}/`;
+  await forgetChosen(own);
   const bytes = all.reduce((sum, file) => sum + file.size, 0);
   // Of loose files' names there may be two, out of two folders. In an address some letters end a path.
   const taken = new Set(["loose.json"]);
