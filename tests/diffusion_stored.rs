@@ -6,9 +6,9 @@
 mod fixtures;
 mod support;
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use gradus::diffusion::Precision;
 use gradus::diffusion::autoencoder::Autoencoder;
 use gradus::diffusion::config::Config;
 use gradus::diffusion::graph::Graph;
@@ -16,6 +16,7 @@ use gradus::diffusion::plan::Plan;
 use gradus::diffusion::safetensors::{Dtype, Tensors};
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::{Meter, load};
+use gradus::diffusion::{Lora, Precision};
 use gradus::gpu;
 use gradus::kernels::nn::Stored;
 use gradus::kernels::{Engine, EngineKind, Recording, cpu::CpuEngine};
@@ -126,5 +127,22 @@ fn a_checkpoint_in_bfloat16_is_its_floats_cut_off_on_the_gpu() {
     pollster::block_on(async {
         let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
         both_are_the_same(&engine).await;
+    });
+}
+
+#[test]
+fn what_a_lora_changes_keeps_all_its_digits() {
+    pollster::block_on(async {
+        let files = Rc::new(fixtures::files("lora", |path, bytes| {
+            (path == "unet/diffusion_pytorch_model.safetensors").then(|| tensor_file::changed(bytes, Entry::halve))
+        }));
+        let mut tensors = Tensors::open(&*files, "unet", "diffusion_pytorch_model").await.unwrap();
+        let [changed, same] = ["attn1.to_q", "attn2.to_v"]
+            .map(|layer| format!("down_blocks.1.attentions.0.transformer_blocks.0.{layer}.weight"));
+        let halves = |tensors: &Tensors, name: &str| tensors.halves(tensors.get(name).unwrap());
+        assert!(halves(&tensors, &changed) && halves(&tensors, &same));
+        let lora = Lora::open(files.clone(), "lora/kohya.safetensors", 1.0).await.unwrap();
+        Rc::new(lora).attach("unet", &mut tensors).await.unwrap();
+        assert!(!halves(&tensors, &changed) && halves(&tensors, &same));
     });
 }

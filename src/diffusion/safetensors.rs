@@ -240,10 +240,10 @@ impl Tensors {
 
     /// Whether a GPU keeps a tensor's numbers as halves. Those of 2 bytes or fewer lose nothing by it, but bfloat16's below
     /// 2^-14, which come to lie on multiples of 2^-24. Those of 4 bytes are rounded where the component is large: they
-    /// would take twice the memory for a picture that nobody could tell from the other.
+    /// would take twice the memory for a picture that nobody could tell from the other; and so is what was merged into.
     #[must_use]
     pub fn halves(&self, tensor: &Tensor) -> bool {
-        self.large || matches!(tensor.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::I8)
+        self.large || (tensor.patches.is_empty() && matches!(tensor.dtype, Dtype::F16 | Dtype::Bf16 | Dtype::I8))
     }
 
     /// Bytes of all tensors in their files.
