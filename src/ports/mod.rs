@@ -86,7 +86,7 @@ pub struct Put {
     pub record: Vec<u8>,
     /// Large values that stand apart, under their keys.
     pub values: Vec<(u64, Vec<u8>)>,
-    /// Large values that go.
+    /// Large values that go, after those of this put are there.
     pub dropped: Vec<u64>,
 }
 

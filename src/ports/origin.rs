@@ -239,11 +239,10 @@ impl Log for MemoryLog {
                     shared.found = Found::default();
                 }
                 shared.found.records.push(put.record);
-                shared
-                    .found
-                    .values
-                    .retain(|(key, _)| !put.dropped.contains(key) && put.values.iter().all(|(new, _)| new != key));
-                shared.found.values.extend(put.values);
+                let values = &mut shared.found.values;
+                values.retain(|(key, _)| put.values.iter().all(|(new, _)| new != key));
+                values.extend(put.values);
+                values.retain(|(key, _)| !put.dropped.contains(key));
             }
             Poll::Ready(Ok(()))
         })

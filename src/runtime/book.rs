@@ -83,6 +83,13 @@ impl Book {
         self.waiting.push_back((number, todo));
     }
 
+    /// A long value is wanted no more; `apart` says whether it stands apart at all.
+    pub(super) fn drop_value(&mut self, apart: bool, key: u64) {
+        if apart && self.log.is_some() {
+            self.dropped.push(key);
+        }
+    }
+
     /// Takes back a start that has not happened.
     pub(super) fn take_back(&mut self, job: JobId, attempt: Attempt) -> bool {
         self.waiting.iter_mut().any(|(_, todo)| {

@@ -63,6 +63,8 @@ pub(super) struct JobData {
     /// By which its submitter knows it.
     pub(super) token: u64,
     pub(super) inputs: Inputs,
+    /// Its inputs stand apart in the log, and go when it ends.
+    pub(super) apart: bool,
     /// It was submitted since this page opened, so that its links read what the components hold.
     pub(super) live: bool,
     /// The latest value of each output, where there was one.

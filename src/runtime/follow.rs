@@ -8,7 +8,7 @@ use super::book::Todo;
 use super::conduct::{JobData, Later, State};
 use super::held::{Ending, Shown};
 use super::pool::{Stop, Task};
-use super::stored::{Inputs, Payload, outputs_key, payload};
+use super::stored::{Inputs, Payload, inputs_key, outputs_key, payload};
 use super::tabs::Part;
 use super::take_up::Done;
 use super::view::Told;
@@ -119,8 +119,8 @@ impl State {
         let app = Rc::clone(&self.app);
         let Some(spec) = app.listener(listener) else { return };
         let latest = vec![None; spec.outputs.len()];
-        let (progress, preview) = (None, None);
-        self.jobs.insert(job, JobData { listener, session, token, inputs, latest, progress, preview, live });
+        let (apart, progress, preview) = (false, None, None);
+        self.jobs.insert(job, JobData { listener, session, token, inputs, apart, latest, progress, preview, live });
         self.panel_changed = true;
         if session != self.options.session {
             return;
@@ -170,6 +170,7 @@ impl State {
         let outputs = if done { std::mem::take(&mut data.latest) } else { Vec::new() };
         self.facts_to_book();
         self.record_end(job, token, end, &outputs);
+        self.book.drop_value(data.apart, inputs_key(job));
         if done {
             self.keep_runs(listener);
         }

@@ -29,6 +29,15 @@ pub(super) struct Done {
     pub(super) bytes: usize,
 }
 
+impl JobData {
+    /// Its inputs for a record; the log is to keep them no longer than the job.
+    fn pack(&mut self, job: JobId, apart: Option<&mut Vec<(u64, Vec<u8>)>>) -> Payload {
+        let packed = payload(&self.inputs, inputs_key(job), apart);
+        self.apart |= packed == Payload::Apart;
+        packed
+    }
+}
+
 /// What a log came to.
 pub(super) struct TakenUp {
     pub(super) whole: Whole,
@@ -313,9 +322,7 @@ impl State {
 
     fn forget(&mut self, job: JobId, bytes: usize) {
         self.shown.remove(&job);
-        if self.book.log.is_some() && bytes > APART_FROM {
-            self.book.dropped.push(outputs_key(job));
-        }
+        self.book.drop_value(bytes > APART_FROM, outputs_key(job));
     }
 
     /// The whole queue as this page has it: for the log, where long values stand apart, or for one session, with its
@@ -327,13 +334,13 @@ impl State {
         let wanted = |of: SessionId| session.is_none_or(|session| session == of);
         let mut jobs = Vec::new();
         for kept in self.queue.kept() {
-            let data = self.jobs.get(&kept.job);
-            let token = data.map_or(0, |data| data.token);
-            let inputs = match data.filter(|data| wanted(data.session)) {
-                Some(data) => payload(&data.inputs, inputs_key(kept.job), apart.as_mut()),
-                None => nothing(),
-            };
-            let given = Given { job: kept.job, token, inputs };
+            let mut given = Given { job: kept.job, token: 0, inputs: nothing() };
+            if let Some(data) = self.jobs.get_mut(&kept.job) {
+                given.token = data.token;
+                if wanted(data.session) {
+                    given.inputs = data.pack(kept.job, apart.as_mut());
+                }
+            }
             jobs.push((kept, given));
         }
         let mut ended = Vec::new();
@@ -369,8 +376,8 @@ impl State {
         if !super::STORAGE || self.book.log.is_none() {
             return;
         }
-        if let Some(data) = self.jobs.get(&job) {
-            let inputs = payload(&data.inputs, inputs_key(job), Some(&mut self.book.values));
+        if let Some(data) = self.jobs.get_mut(&job) {
+            let inputs = data.pack(job, Some(&mut self.book.values));
             self.book.batch.given.push(Given { job, token: data.token, inputs });
         }
     }
