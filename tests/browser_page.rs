@@ -5,10 +5,12 @@
 mod support;
 
 use std::rc::Rc;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use gradus::browser::{BrowserClock, BrowserStore, BrowserTimer, Role, role};
 use gradus::gpu;
-use gradus::ports::Store;
+use gradus::ports::{Store, Timer};
 use gradus::value::{Picture, add_texts};
 use support::{RealTime, conformance};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -25,6 +27,16 @@ async fn gpu_engine() {
     let engine = gpu::probe().await.unwrap().open().await.unwrap();
     let control = RealTime { clock: Rc::new(BrowserClock::default()), timer: Rc::new(BrowserTimer::default()) };
     conformance::check(&engine, &control, 100_000).await;
+}
+
+/// The browser's own timers fire at once where they are asked for more than 24.8 days.
+#[wasm_bindgen_test]
+async fn a_long_time_is_not_over_at_once() {
+    let timer = BrowserTimer::default();
+    for delay in [Duration::from_secs(30 * 24 * 60 * 60), Duration::MAX] {
+        let first = select(timer.sleep(delay), timer.sleep(Duration::from_millis(1))).await;
+        assert!(matches!(first, Either::Right(_)), "{delay:?} were over in a millisecond");
+    }
 }
 
 #[wasm_bindgen_test]

@@ -30,6 +30,9 @@ impl Clock for BrowserClock {
     }
 }
 
+/// The most that is asked of the browser at a time: it counts milliseconds in 31 bits, and fires at once beyond.
+const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Timers of the browser, and turns of its event loop.
 #[derive(Default)]
 pub struct BrowserTimer {
@@ -70,7 +73,15 @@ impl Turns {
 
 impl Timer for BrowserTimer {
     fn sleep(&self, delay: Duration) -> LocalBoxFuture<'static, ()> {
-        gloo_timers::future::sleep(delay).boxed_local()
+        async move {
+            let mut left = delay;
+            while left > MOST {
+                gloo_timers::future::sleep(MOST).await;
+                left -= MOST;
+            }
+            gloo_timers::future::sleep(left).await;
+        }
+        .boxed_local()
     }
 
     fn turn(&self) -> LocalBoxFuture<'static, ()> {
