@@ -222,42 +222,6 @@ fn events_are_thinned_out() {
 }
 
 #[test]
-fn a_full_queue_refuses_with_its_size_and_tries_again_when_asked() {
-    let world = World::new(|ui| {
-        let text = ui.add(Textbox::new().label("Text"));
-        let out = ui.add(Textbox::new().label("Out"));
-        ui.add(Button::new("Go")).click(slow, text, out).max_size(1);
-    });
-    for _ in 0..3 {
-        world.click("Go");
-        world.pass(10);
-    }
-    let toast = world.toasts().pop().unwrap();
-    assert!(toast.text.contains("1 wait and 1 may"), "{}", toast.text);
-    assert_eq!(world.states(), [("running", 1), ("waiting", 1)], "refused, and the queue goes on");
-    world.runtime.retry_when_free(toast.retry.unwrap());
-    world.pass(5_000);
-    assert_eq!(world.states(), [("done", 3)]);
-}
-
-#[test]
-fn the_whole_app_may_have_a_size() {
-    let world = World::new(|ui| {
-        ui.max_size(2);
-        let text = ui.add(Textbox::new().label("Text"));
-        let out = ui.add(Textbox::new().label("Out"));
-        ui.add(Button::new("One")).click(slow, text, out);
-        ui.add(Button::new("Two")).click(slow, text, out);
-    });
-    for button in ["One", "Two", "One", "Two", "One"] {
-        world.click(button);
-        world.pass(10);
-    }
-    assert_eq!(world.states(), [("running", 2), ("waiting", 2)]);
-    assert!(world.toasts()[0].text.contains("2 wait and 2 may"));
-}
-
-#[test]
 fn beside_the_queue_everything_runs_at_once() {
     let world = World::new(|ui| {
         let text = ui.add(Textbox::new().label("Text"));

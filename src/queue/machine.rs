@@ -110,6 +110,18 @@ impl Queue {
         raise: i32,
     ) -> Result<JobId, Refused> {
         self.now = now;
+        let priority = self.room(listener)?.priority.saturating_add(raise);
+        Ok(self.accept(now, listener, session, priority, None))
+    }
+
+    /// Whether a submit would be accepted now.
+    #[must_use]
+    pub fn has_room(&self, listener: ListenerId) -> bool {
+        self.room(listener).is_ok()
+    }
+
+    /// The listener, where its lane and the whole have room.
+    fn room(&self, listener: ListenerId) -> Result<&ListenerConfig, Refused> {
         let config = self.listeners.get(listener.0 as usize).ok_or(Refused::NoListener)?;
         let lane = self.lanes.get(config.lane.0 as usize).ok_or(Refused::NoListener)?;
         if !lane.config.beside {
@@ -120,8 +132,7 @@ impl Queue {
                 return Err(Refused::Full { waiting, most });
             }
         }
-        let priority = config.priority.saturating_add(raise);
-        Ok(self.accept(now, listener, session, priority, None))
+        Ok(config)
     }
 
     fn waiting_in_all(&self) -> usize {

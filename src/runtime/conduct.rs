@@ -165,8 +165,6 @@ pub(super) struct State {
     pub(super) later: Vec<(Duration, Later)>,
     /// The next time of the queue that a timer waits for.
     alarm: Option<Time>,
-    /// A job has ended, so that there may be room for another.
-    pub(super) freed: bool,
     /// When the estimates were kept last.
     pub(super) runs_kept: Option<Time>,
 }
@@ -307,7 +305,6 @@ impl State {
             pressing: Pressing::No,
             later: Vec::new(),
             alarm: None,
-            freed: false,
             part: Part::Opening,
             book: Book::new(),
             audience: Audience::default(),

@@ -194,7 +194,6 @@ impl State {
         }
         self.unwritten.insert(job, data);
         let own = own.then(|| self.take_end(job, listener, end, &outputs, live));
-        self.freed = true;
         self.facts_to_book();
         let ending = Ending { job, own };
         if self.has(TabFault::ShowsBeforeWrite) {

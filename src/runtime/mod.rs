@@ -169,7 +169,7 @@ impl Runtime {
         self.with(|state| state.retry(job));
     }
 
-    /// An event that was refused because the queue was full is tried again as soon as a job has ended.
+    /// An event that was refused because the queue was full is tried again as soon as there is room.
     pub fn retry_when_free(&self, listener: ListenerId) {
         self.with(|state| state.retry_when_free(listener));
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::conduct::{Later, State};
 use super::message::{Command, Submit};
 use super::stored::Inputs;
+use super::tabs::Part;
 use super::view::{Toast, Told, Watcher};
 use crate::blocks::{Event, Kind, TriggerMode};
 use crate::ids::{ComponentId, JobId, LaneId, ListenerId};
@@ -102,21 +103,23 @@ impl State {
                 self.submit(listener);
             }
         }
-        self.freed = true;
     }
 
-    /// Submits what was refused for want of room and waits for it; whether there was any. To be called once the queue
-    /// has filled its slots from those that wait, since only then is there room.
+    /// Submits what was refused for want of room and waits for it, if there is room; whether there was any. To be called
+    /// once the queue has filled its slots from those that wait, since only then is there room.
     pub(super) fn take_parked(&mut self) -> bool {
-        let parked = self.pending.iter().position(|pending| pending.parked).filter(|_| self.freed);
-        self.freed = false;
-        let Some(place) = parked else { return false };
-        let listener = ListenerId(u32::try_from(place).unwrap_or(u32::MAX));
-        if let Some(pending) = self.pending.get_mut(place) {
-            pending.parked = false;
+        // While it is not known who leads, neither is how many wait.
+        if self.part == Part::Opening {
+            return false;
         }
-        self.submit(listener);
-        true
+        for (pending, listener) in self.pending.iter_mut().zip((0u32..).map(ListenerId)) {
+            if pending.parked && self.queue.has_room(listener) {
+                pending.parked = false;
+                self.submit(listener);
+                return true;
+            }
+        }
+        false
     }
 
     /// Submits with what the components hold, if they accept it.
@@ -184,9 +187,6 @@ impl State {
 
     /// Tries a refused event again as soon as there is room.
     pub(super) fn retry_when_free(&mut self, listener: ListenerId) {
-        if self.queue.jobs().next().is_none() {
-            return self.submit(listener);
-        }
         if let Some(pending) = self.pending.get_mut(listener.0 as usize) {
             pending.parked = true;
         }
