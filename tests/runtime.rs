@@ -287,6 +287,45 @@ fn blocking_handlers_have_a_worker_each_and_a_cancel_ends_it() {
     assert_eq!((lane(&world).busy.len(), lane(&world).waiting.len()), (2, 0), "the next has its worker");
 }
 
+/// A listener's handler panics twice.
+fn panics_twice(world: &World, label: &str) {
+    for _ in 0..2 {
+        world.click(label);
+        let job = world.runtime.snapshot().jobs.pop().unwrap().id;
+        let blamed = Some((job, gradus::ids::Attempt(1)));
+        let news = gradus::wire::ToPage::Panicked { blamed, message: "as planned".into() };
+        world.workers.say(*world.workers.running().last().unwrap(), gradus::wire::encode(&news).unwrap());
+        world.settle();
+        assert_eq!(world.states().pop(), Some(("failed", 1)));
+    }
+}
+
+#[test]
+fn who_panicked_twice_runs_alone_in_as_many_workers_as_there_may_be() {
+    COUNT.set(0);
+    let world = World::new(patient);
+    panics_twice(&world, "Go");
+    (0..4).for_each(|_| world.click("Go"));
+    world.click("Endless");
+    let lanes = world.runtime.panel(9).lanes;
+    assert_eq!((lanes[0].busy.len(), lanes[0].waiting.len(), lanes[3].waiting.len()), (2, 2, 1), "three cores");
+    assert_eq!(world.workers.running().len(), 2);
+    COUNT.set(100);
+    world.settle();
+    assert_eq!(world.states()[2..6], [("done", 1); 4]);
+    assert_eq!(world.runtime.panel(9).lanes[3].busy.len(), 1);
+    assert_eq!(world.workers.running().len(), 1, "what panicked leaves no worker");
+}
+
+#[test]
+fn a_blocking_handler_that_panicked_twice_is_ended_by_a_cancel() {
+    let world = World::new(patient);
+    panics_twice(&world, "Endless");
+    world.click("Endless");
+    world.runtime.cancel(JobId(3));
+    assert_eq!(world.states()[2], ("cancelled", 1), "at once");
+}
+
 #[test]
 fn who_takes_no_checkpoint_is_ended_after_five_seconds_and_the_others_run_again() {
     COUNT.set(0);

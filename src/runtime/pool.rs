@@ -12,8 +12,8 @@ use crate::wire::{self, JobToRun, ToWorker};
 /// Jobs that the shared worker takes at a time, of whatever lanes; more wait for it.
 const SHARED_JOBS: usize = 64;
 
-/// Workers for blocking handlers, whatever the machine's cores.
-const BLOCKING_WORKERS: usize = 16;
+/// Workers that have one call at a time, whatever the machine's cores.
+const OWN_WORKERS: usize = 16;
 
 /// A call on its way to a worker: one job, or several of a batch.
 pub(super) struct Task {
@@ -27,12 +27,14 @@ pub(super) struct Task {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Shared,
-    Blocking,
-    Alone,
+    /// For one call at a time: of a blocking handler, or of one that has panicked.
+    Own,
 }
 
 struct State {
     kind: Kind,
+    /// How the handler of its last call runs.
+    runs: Runs,
     link: Rc<dyn Link>,
     ready: bool,
     /// What is said before the worker is up.
@@ -49,21 +51,13 @@ pub(super) struct Pool {
     workers: SortedMap<WorkerId, State>,
     /// Jobs that have a slot and wait for a worker.
     backlog: VecDeque<Task>,
-    at_most_blocking: usize,
+    at_most_own: usize,
 }
 
 impl Pool {
     pub(super) fn new(ports: Rc<dyn Workers>, listener: WorkerListener, boot: Box<dyn Fn() -> ToWorker>) -> Self {
-        let at_most_blocking = BLOCKING_WORKERS.min(ports.cores().saturating_sub(1).max(1));
-        Self {
-            ports,
-            listener,
-            boot,
-            next: 1,
-            workers: SortedMap::default(),
-            backlog: VecDeque::new(),
-            at_most_blocking,
-        }
+        let at_most_own = OWN_WORKERS.min(ports.cores().saturating_sub(1).max(1));
+        Self { ports, listener, boot, next: 1, workers: SortedMap::default(), backlog: VecDeque::new(), at_most_own }
     }
 
     /// Starts the shared worker before its first job, so that the first job need not wait for it.
@@ -86,6 +80,7 @@ impl Pool {
             match self.find(&task) {
                 Some(worker) => {
                     if let Some(state) = self.workers.get_mut(&worker) {
+                        state.runs = task.runs;
                         state.jobs.extend(task.jobs.iter().map(|job| (job.job, job.attempt)));
                     }
                     self.send(worker, &ToWorker::Run { listener: task.listener, jobs: task.jobs });
@@ -96,18 +91,14 @@ impl Pool {
     }
 
     fn find(&mut self, task: &Task) -> Option<WorkerId> {
-        let kind = match task.runs {
-            _ if task.alone => return Some(self.start(Kind::Alone)),
-            Runs::Shared => Kind::Shared,
-            Runs::Blocking => Kind::Blocking,
-        };
+        let kind = if task.alone || task.runs == Runs::Blocking { Kind::Own } else { Kind::Shared };
         let most = if kind == Kind::Shared { SHARED_JOBS } else { 1 };
         let free = |(_, state): &(&WorkerId, &State)| state.kind == kind && state.jobs.len() < most;
         if let Some((worker, _)) = self.workers.iter().find(free) {
             return Some(*worker);
         }
         let started = self.workers.values().filter(|state| state.kind == kind).count();
-        let allowed = if kind == Kind::Shared { 1 } else { self.at_most_blocking };
+        let allowed = if kind == Kind::Shared { 1 } else { self.at_most_own };
         (started < allowed).then(|| self.start(kind))
     }
 
@@ -115,7 +106,8 @@ impl Pool {
         let worker = WorkerId(self.next);
         self.next += 1;
         let link = self.ports.start(worker, Rc::clone(&self.listener));
-        let state = State { kind, link, ready: false, outbox: Vec::new(), jobs: SortedMap::default() };
+        let state =
+            State { kind, runs: Runs::Shared, link, ready: false, outbox: Vec::new(), jobs: SortedMap::default() };
         if let Ok(boot) = wire::encode(&(self.boot)()) {
             state.link.send(boot);
         }
@@ -157,7 +149,8 @@ impl Pool {
     pub(super) fn release(&mut self, worker: WorkerId, job: JobId) {
         if let Some(state) = self.workers.get_mut(&worker) {
             state.jobs.remove(&job);
-            if state.kind == Kind::Alone && state.jobs.is_empty() {
+            // What it loaded is the shared worker's to keep.
+            if (state.kind, state.runs) == (Kind::Own, Runs::Shared) && state.jobs.is_empty() {
                 self.end(worker);
             }
         }
@@ -178,7 +171,7 @@ impl Pool {
         }
         let found = self.workers.iter().find(|(_, state)| state.jobs.get(&job) == Some(&attempt));
         let Some((&worker, state)) = found else { return Stop::Over };
-        if state.kind == Kind::Blocking {
+        if state.runs == Runs::Blocking {
             self.end(worker);
             self.hand_out();
             return Stop::Over;
