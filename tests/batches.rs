@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+#[path = "support/browser.rs"]
+mod browser;
 #[path = "support/world.rs"]
 mod world;
 
@@ -53,6 +55,28 @@ fn submit(world: &World, texts: &[&str]) {
 
 fn states(world: &World) -> Vec<&'static str> {
     world.runtime.snapshot().jobs.iter().map(|job| job.state).collect()
+}
+
+/// The same in the tab that leads and in one that follows.
+#[test]
+fn what_a_call_says_is_said_once_in_each_tab() {
+    fn app() -> std::rc::Rc<gradus::blocks::App> {
+        let blocks = Blocks::named("test", |ui| {
+            let text = ui.add(Textbox::new().label("Text"));
+            let go = ui.add(Button::new("Go"));
+            go.click(batch(4, Duration::from_millis(50), shout), text, text).api_name("shout");
+        });
+        std::rc::Rc::new(blocks.build().unwrap())
+    }
+    let browser = browser::Browser::new();
+    for tab in [browser.open_build(1, app), browser.open_build(2, app)] {
+        browser.settle();
+        let _ = browser.toasts(tab);
+        (0..3).for_each(|_| browser.submit(tab, "shout", "a"));
+        browser.pass(100);
+        assert_eq!(browser.toasts(tab), ["at work"]);
+        browser.pass(1_000);
+    }
 }
 
 #[test]

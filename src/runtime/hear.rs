@@ -55,13 +55,7 @@ impl State {
             }
             News::Note(level, text) => {
                 self.pass_on(job, attempt, &|| Said::Note(level, text.clone()), false);
-                if self.jobs.get(&job).is_some_and(|data| data.session == self.options.session) {
-                    // A batch says the same for each of its jobs.
-                    let toast = Toast::new(level, text);
-                    if !self.toasts.contains(&toast) {
-                        self.toasts.push(toast);
-                    }
-                }
+                self.note(job, level, text);
             }
             News::Ended(outcome) => {
                 self.pool.release(worker, job);
@@ -80,6 +74,20 @@ impl State {
             }
         }
         self.touch(job);
+    }
+
+    /// A handler's message, for the page that asked for its job.
+    pub(super) fn note(&mut self, job: JobId, level: NoteLevel, text: String) {
+        if self.jobs.get(&job).is_some_and(|data| data.session == self.options.session) {
+            self.toast(Toast::new(level, text));
+        }
+    }
+
+    /// What is said several times before the page looks is shown once: a batch says the same for each of its jobs.
+    pub(super) fn toast(&mut self, toast: Toast) {
+        if !self.toasts.contains(&toast) {
+            self.toasts.push(toast);
+        }
     }
 
     pub(super) fn note_progress(&mut self, job: JobId, attempt: Attempt, progress: Progress) {

@@ -266,11 +266,7 @@ impl State {
             }
             Said::Progress(progress) => self.note_progress(job, attempt, progress),
             Said::Partial(outputs) => self.show_partial(job, outputs),
-            Said::Note(level, text) => {
-                if self.jobs.contains_key(&job) {
-                    self.toasts.push(Toast::new(level, text));
-                }
-            }
+            Said::Note(level, text) => self.note(job, level, text),
         }
         self.touch(job);
     }
