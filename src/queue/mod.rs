@@ -132,6 +132,8 @@ pub enum Refused {
     },
     /// There is no such listener.
     NoListener,
+    /// A newer build of the page has the queue, in another tab.
+    Retired,
 }
 
 impl std::fmt::Display for Refused {
@@ -141,6 +143,9 @@ impl std::fmt::Display for Refused {
                 write!(f, "The queue is full: {waiting} wait and {most} may. Try again when one has ended.")
             }
             Self::NoListener => f.write_str("This app has no such listener. Reload the page."),
+            Self::Retired => {
+                f.write_str("Another version of this page is open in another tab and has the queue. Reload this one.")
+            }
         }
     }
 }

@@ -178,10 +178,9 @@ impl State {
         if self.part != Part::Retired {
             self.rest();
             self.part = Part::Retired;
-            let text = "Another version of this page is open in another tab and has the queue. Reload this one.";
-            self.toasts.push(Toast::new(NoteLevel::Warning, text.into()));
+            self.toast(Toast::new(NoteLevel::Warning, Refused::Retired.to_string()));
             for (token, submit) in std::mem::take(&mut self.sent) {
-                self.refused(token, submit.listener, Refused::NoListener);
+                self.refused(token, submit.listener, Refused::Retired);
             }
         }
     }
@@ -297,7 +296,7 @@ impl State {
             }
             Part::Retired => {
                 if let Command::Submit(submit) = command {
-                    self.refused(submit.token, submit.listener, Refused::NoListener);
+                    self.refused(submit.token, submit.listener, Refused::Retired);
                 }
             }
             Part::Opening => {

@@ -165,7 +165,7 @@ impl State {
         }
         let retry = matches!(refused, Refused::Full { .. }).then_some(listener);
         let text = refused.to_string();
-        self.toasts.push(Toast { level: NoteLevel::Warning, text, retry });
+        self.toast(Toast { level: NoteLevel::Warning, text, retry });
         // A run that was to follow this one would be refused as well.
         if let Some(pending) = self.pending.get_mut(listener.0 as usize) {
             pending.again = false;
