@@ -19,19 +19,25 @@ const done = (transaction) => new Promise((resolve, reject) => {
 
 const connect = (name) => new Promise((resolve, reject) => {
   const request = indexedDB.open(name, 1);
-  const late = setTimeout(() => reject(new Error("the database does not answer")), OPEN_WITHIN);
+  let late = false;
+  const patience = setTimeout(() => {
+    late = true;
+    reject(new Error("the database does not answer"));
+  }, OPEN_WITHIN);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("log", { autoIncrement: true });
     request.result.createObjectStore("values");
     request.result.createObjectStore("meta");
   };
   request.onsuccess = () => {
-    clearTimeout(late);
+    // Left open, it would keep another build from changing it.
+    if (late) return request.result.close();
+    clearTimeout(patience);
     request.result.onversionchange = closeLog;
     request.result.onclose = () => { base = undefined; };
     resolve(request.result);
   };
-  request.onerror = () => { clearTimeout(late); reject(request.error); };
+  request.onerror = () => { clearTimeout(patience); reject(request.error); };
 });
 
 /** Opens the log, shuts out whoever had it open, and gives [records, keys, values]. */
