@@ -18,6 +18,10 @@ export interface Gradus {
   on(event: "accepted" | "started" | "ended", callback: (id: string) => void): () => void;
 }
 
+/**
+ * A loop over a run gets its partial results, from the latest that there is when it begins; who loops over none keeps none
+ * of them in memory but the latest.
+ */
 export interface Run extends AsyncIterable<Output[]> {
   /** The job's id, once it was accepted; null before. */
   id: string | null;

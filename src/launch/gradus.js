@@ -2,7 +2,10 @@
 
 /** The job as scripts hold it; `start` is given a function that hears what becomes of it. */
 function job(raw, listener, inputs) {
-  const partials = [];
+  // The latest partial result, and for each loop those that it has not taken: a picture of every step is not kept for
+  // nobody.
+  let latest = [];
+  const loops = new Set();
   // Replaced by each piece of news, so that any number of loops can wait for the next.
   let news = Promise.withResolvers();
   let over = false;
@@ -11,7 +14,10 @@ function job(raw, listener, inputs) {
   const own = { id: null, accepted: accepted.promise, done: done.promise };
   raw.submit(listener, inputs, (what, given) => {
     if (what === "accepted") accepted.resolve(own.id = given);
-    else if (what === "partial") partials.push(given);
+    else if (what === "partial") {
+      latest = [given];
+      loops.forEach((loop) => loop.push(given));
+    }
     else {
       over = true;
       if (what === "done") done.resolve(given);
@@ -29,10 +35,16 @@ function job(raw, listener, inputs) {
   own.done.catch(() => {});
   own.cancel = () => { own.accepted.then((id) => raw.cancel(id)).catch(() => {}); };
   own[Symbol.asyncIterator] = async function* () {
-    for (let place = 0; ; place += 1) {
-      while (place >= partials.length && !over) await news.promise;
-      if (place >= partials.length) break;
-      yield partials[place];
+    const mine = [...latest];
+    loops.add(mine);
+    try {
+      for (;;) {
+        while (!mine.length && !over) await news.promise;
+        if (!mine.length) break;
+        yield mine.shift();
+      }
+    } finally {
+      loops.delete(mine);
     }
     await own.done;
   };
