@@ -1,3 +1,5 @@
+//! How a queue is set up: its lanes, its listeners, its limits.
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! A lane: its slots, which are what a semaphore counts, and the row behind them.
+
 use std::collections::VecDeque;
 
 use super::config::LaneConfig;

@@ -1,3 +1,5 @@
+//! The state machine itself: what comes in, what it decides, what it gives out.
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 

@@ -1,3 +1,5 @@
+//! What the queue knows of one job, and how it looks from outside.
+
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::fact::Kept;

@@ -2,6 +2,25 @@
 //!
 //! PURE. May name `blocks`, `queue`, `wire`, `ports`, `value` and `ids`. Commands come in as method calls, state goes
 //! out as the plain data of [`view`]; nothing here draws.
+//!
+//! | module     | what is in it                                             | as the field calls it               |
+//! |------------|-----------------------------------------------------------|-------------------------------------|
+//! | `conduct`  | all that the page knows, and the turn of every call       | state and event loop                |
+//! | `visitor`  | what the visitor does: values, events, the queue by hand  | commands; debounce, throttle, retry |
+//! | `follow`   | what the queue's effects bring about, results, chains     | effect interpreter                  |
+//! | `pool`     | which worker runs which call                              | worker pool with a backlog          |
+//! | `hear`     | what workers say, and what is done when one breaks        | message handler and supervisor      |
+//! | `book`     | what is to be written, and what waits for that            | write-ahead log, group commit       |
+//! | `stored`   | what a record holds, as bytes                             | log format, serialization           |
+//! | `take_up`  | from a log or another tab to this page's state, and back  | recovery, replay, log compaction    |
+//! | `held`     | ends that are not written yet, and are not shown          | read-committed view                 |
+//! | `keep`     | what is kept in the small store beside the log            | key-value persistence               |
+//! | `tabs`     | whether this page leads or follows, and what each does    | leader election, replication        |
+//! | `message`  | what tabs say to each other                               | wire protocol                       |
+//! | `look`     | from the state to what the page draws                     | selectors, presenter                |
+//! | `view`     | what the page draws, as plain data                        | view model                          |
+//! | `status`   | the words of a job's state                                | status formatting                   |
+//! | `snapshot` | the queue as scripts see it                               | public snapshot, data transfer      |
 
 mod book;
 mod conduct;
