@@ -296,6 +296,21 @@ fn a_failed_job_is_run_again_with_its_own_inputs() {
 }
 
 #[test]
+fn the_panel_names_what_ended_and_leaves_out_what_the_page_asked_for_by_itself() {
+    let world = World::new(|ui| {
+        let text = ui.add(Textbox::new().label("Text"));
+        let out = ui.add(Textbox::new().label("Out"));
+        ui.load(async || String::from("open"), (), out);
+        ui.add(Button::new("Go")).click(slow, text, out);
+    });
+    world.click("Go");
+    world.pass(2_000);
+    assert_eq!(world.states(), [("done", 2)]);
+    let ended = world.runtime.panel(9).ended;
+    assert_eq!(ended.iter().map(|row| (row.listener.as_str(), row.own)).collect::<Vec<_>>(), [("Go", true)]);
+}
+
+#[test]
 fn states_are_kept_as_long_as_they_say() {
     fn app(ui: &Ui) {
         let here = ui.add(State::new(0.0));

@@ -65,7 +65,7 @@ impl fmt::Debug for Check {
 pub enum Kind {
     /// One or more lines of text.
     Textbox {
-        /// Lines shown at first; one line is an input, more are a text area.
+        /// Lines shown at first.
         lines: u32,
         /// Lines it grows to.
         max_lines: u32,

@@ -77,7 +77,7 @@ macro_rules! labelled {
 }
 
 component!(
-    /// Text. Enter submits, Shift+Enter breaks the line (with one line, Enter always submits).
+    /// Text. Enter submits, Shift+Enter breaks the line; with [`Textbox::max_lines`] of 1 it submits too.
     ///
     /// ```
     /// use gradus::prelude::*;

@@ -35,8 +35,8 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
             .max_length(Request::PROMPT_CHARS)
             .info("Ctrl+Enter generates. An empty prompt gives a surprise."),
     );
-    let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
     let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
+    let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
     let own = KNOWN[..OWN].iter().map(|known| known.name);
     let model = ui.add(Dropdown::of(own.chain(GENERATORS)).label("Model").info(
         "network: our own diffusion model, 256 × 256, fetched once, or distilled to 4 steps; scene: a ray-marched 3-D \

@@ -114,7 +114,8 @@ impl State {
         let running = lanes.iter().map(|lane| lane.busy.len()).sum();
         let written = |view: &JobView<'_>| !self.unwritten.contains_key(&view.id);
         let history: Vec<JobView<'_>> = self.queue.history().filter(written).collect();
-        let ended = history.iter().rev().take(ENDED_SHOWN).map(|view| self.ended_view(view)).collect();
+        let told = history.iter().rev().filter(|view| self.is_told(view));
+        let ended = told.take(ENDED_SHOWN).map(|view| self.ended_view(view)).collect();
         PanelView { lanes, waiting, running, ended, engine: self.engine.clone() }
     }
 
@@ -181,6 +182,7 @@ impl State {
             },
             took: took(view),
             retry: self.failed.iter().any(|(job, ..)| *job == view.id),
+            own: view.session == self.options.session,
             error: view.error.map(|error| error.message().to_owned()),
         }
     }
@@ -198,6 +200,14 @@ impl State {
         source
             .and_then(|source| self.app.component(source))
             .map_or_else(|| "Page opened".into(), |spec| spec.label.clone())
+    }
+
+    /// Whether who looks at the panel is told of its end: what went well is no news where the page asked for it by itself,
+    /// or where it ran beside the lanes.
+    fn is_told(&self, view: &JobView<'_>) -> bool {
+        let asked = |spec: &ListenerSpec| spec.after.is_some() || self.is_pressed(spec);
+        let beside = self.app.lanes().get(view.lane.0 as usize).is_some_and(|lane| lane.beside);
+        view.state != JobState::Done || !beside && self.app.listener(view.listener).is_some_and(asked)
     }
 
     /// Whether the visitor sets it off, and not the page by itself.

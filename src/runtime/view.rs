@@ -144,6 +144,8 @@ pub struct EndedView {
     pub took: Duration,
     /// It failed, and can be run again.
     pub retry: bool,
+    /// This tab submitted it.
+    pub own: bool,
     /// The error's message of a failed one.
     pub error: Option<String>,
 }

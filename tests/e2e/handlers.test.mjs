@@ -36,6 +36,51 @@ test("a failing handler says why at its output, and the queue goes on", async ()
   await page.close();
 });
 
+test("a row tells what ended and how, and offers to run it again until that is done", async () => {
+  const page = await app.open();
+  await shows(page, "loaded");
+  await page.press("Fails");
+  const rows = page.region("Ended").getByRole("listitem");
+  await rows.getByText("Fails: failed: It failed on x. Try another.").waitFor();
+  assert.equal(await rows.count(), 1, "the page's own opening is no news");
+  const again = page.region("Ended").getByRole("button", { name: /^Run again/ });
+  const name = await again.getAttribute("aria-label");
+  await again.focus();
+  await page.page.keyboard.press("Enter");
+  await page.ended("fails", "failed", 2);
+  await rows.nth(1).waitFor();
+  assert.equal(await page.page.getByRole("button", { name, exact: true }).count(), 0, "what was run again is not offered again");
+  assert.equal(await again.count(), 1);
+  assert.ok(await page.region("Queue").evaluate((panel) => panel === document.activeElement), "the keyboard stays in the queue");
+  await page.close();
+});
+
+test("who hears the page hears what ended", async () => {
+  const page = await app.open();
+  await shows(page, "loaded");
+  await page.press("No-op");
+  const heard = page.region("Queue").getByRole("status");
+  await heard.getByText(/^No-op: done in \d\.\d s\. Nothing to do$/).waitFor();
+  await page.press("Steps");
+  await heard.getByText(/^1 running$/).waitFor();
+  await heard.getByText(/^Steps: done in \d\.\d s\. Nothing to do$/).waitFor();
+  await page.close();
+});
+
+test("who dismisses a message by keyboard goes on at the next one, and then in the page", async () => {
+  const page = await app.open();
+  await page.press("Say");
+  const dismiss = page.page.getByRole("button", { name: "Dismiss", exact: true });
+  await dismiss.nth(1).waitFor();
+  await dismiss.first().focus();
+  await page.page.keyboard.press("Enter");
+  assert.equal(await dismiss.count(), 1);
+  assert.ok(await dismiss.evaluate((button) => button === document.activeElement), "the next message");
+  await page.page.keyboard.press("Enter");
+  assert.equal(await page.page.evaluate(() => document.activeElement.tagName), "MAIN");
+  await page.close();
+});
+
 test("a panic fails its own job alone, and the innocent run again", async () => {
   const page = await app.open();
   await page.press("Innocent", 2);
@@ -149,7 +194,7 @@ test("a row that is given another job is let go, and what was pressed on it mean
   await page.until((snapshot) => snapshot.jobs.some((job) => job.listener === "steps_1" && job.state === "running"));
   const lane = page.page.locator('[data-lane="steps_1"]');
   await lane.getByRole("button", { name: "Pause" }).click();
-  const resume = lane.getByRole("button", { name: "Resume", exact: true });
+  const resume = lane.getByRole("button", { name: "Resume lane steps_1", exact: true });
   assert.equal(await resume.getAttribute("aria-pressed"), null, "its name says what it does, and no state beside");
   // The last that is drawn: who comes in its place stands where it stood.
   const row = lane.locator(".waiting-row .cancel").nth(19);

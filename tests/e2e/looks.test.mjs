@@ -95,3 +95,33 @@ for (const colorScheme of ["light", "dark"]) {
     await page.close();
   });
 }
+
+test("a picture has a height in a low window, and the buttons of a waiting row are large enough to press", async () => {
+  const page = await app.open("", { viewport: { width: 320, height: 256 }, hasTouch: true, isMobile: true });
+  await page.tab("Studio").click();
+  const frame = page.region("Studio").getByRole("figure", { name: "Result", exact: true }).locator(".frame");
+  assert.ok((await frame.boundingBox()).height >= 200, "at a zoom of 400 %");
+  await page.press("Show the queue");
+  const lane = page.page.locator('[data-lane="image_gen"]');
+  await page.pressIn(lane, "Pause lane image_gen");
+  await page.page.evaluate(() => [...document.querySelectorAll("button")].find((button) => button.textContent === "Generate Image").click());
+  const row = lane.locator(".waiting-row");
+  await row.waitFor();
+  for (const button of await row.getByRole("button").all()) {
+    const { width, height } = await button.boundingBox();
+    assert.ok(width >= 28 && height >= 28, `${await button.getAttribute("aria-label")}: ${width} × ${height}`);
+  }
+  await page.close();
+});
+
+test("what is alike has names of its own, and what is printed is what was made", async () => {
+  const page = await app.open();
+  const names = await page.region("Queue").getByRole("button", { name: /^Pause/ }).evaluateAll((all) => all.map((button) => button.getAttribute("aria-label")));
+  assert.ok(names.length >= 5 && new Set(names).size === names.length, names.join());
+  assert.ok(await page.page.getByRole("tablist").getAttribute("aria-label"));
+  await page.page.emulateMedia({ media: "print" });
+  const seen = page.page.locator("aside, .toasts, [role=tablist], button").filter({ visible: true });
+  assert.equal(await seen.count(), 0);
+  assert.ok(await page.region("Example 1").isVisible());
+  await page.close();
+});

@@ -52,7 +52,7 @@ test("fits a window of 360 pixels, and the queue opens from its bar", async () =
   await page.press("Show the queue");
   await lane.waitFor({ state: "visible" });
   const bar = page.page.getByRole("button", { name: "Show the queue", exact: true });
-  await lane.getByRole("button", { name: "Pause", exact: true }).focus();
+  await lane.getByRole("button", { name: "Pause lane gpu_queue", exact: true }).focus();
   await page.page.keyboard.press("Escape");
   await lane.waitFor({ state: "hidden" });
   assert.equal(await bar.getAttribute("aria-expanded"), "false");

@@ -123,6 +123,7 @@ test("a picture is kept as a PNG file with how it was made", async () => {
   await small(s, "scene", "a cube <b>мяч</b>");
   await s.paint();
   await s.region.getByText("Seed").last().waitFor();
+  await s.region.getByRole("img", { name: "Result: a cube <b>мяч</b>", exact: true }).waitFor();
   const download = s.page.page.waitForEvent("download");
   await s.page.pressIn(s.region, "Download PNG");
   const chunks = [];
@@ -158,6 +159,7 @@ test("what cannot be made is refused at its field, and the queue goes on", async
     const jobs = await s.generate();
     await s.region.getByRole("alert").getByText(message).waitFor();
     assert.equal(await field.getAttribute("aria-invalid"), "true", `${label} ${text}`);
+    assert.ok(await field.evaluate((field) => field === document.activeElement), `${label} ${text} is focused`);
     assert.equal((await s.page.snapshot()).jobs.filter((job) => job.lane === "studio").length, jobs, "nothing was queued");
     await field.fill(before);
     await s.region.getByRole("alert").getByText(message).waitFor({ state: "hidden" });
@@ -183,5 +185,32 @@ test("an empty prompt in the guide says so at the prompt", async () => {
   await page.pressIn(example, "Generate Image");
   await example.getByRole("alert").getByText("Write a prompt first.").waitFor();
   assert.equal((await page.snapshot()).jobs.filter((job) => job.lane === "image_gen").length, 0);
+  await page.close();
+});
+
+test("a refused field out of sight is brought into view, and in a box of one line Shift+Enter breaks none", async () => {
+  const page = await app.open("", { viewport: { width: 360, height: 740 } });
+  await page.tab("Studio").click();
+  await page.ended("suit", "done", 1);
+  const region = page.region("Studio");
+  const seed = region.getByLabel("Seed", { exact: true });
+  const place = () => seed.evaluate((field) => ({
+    focused: field === document.activeElement,
+    seen: field.getBoundingClientRect().top >= 0 && field.getBoundingClientRect().bottom <= document.querySelector(".panel").getBoundingClientRect().top,
+  }));
+  await seed.fill("abc");
+  await region.getByRole("button", { name: "Generate", exact: true }).scrollIntoViewIfNeeded();
+  assert.equal((await place()).seen, false);
+  await page.pressIn(region, "Generate");
+  await region.getByRole("alert").getByText("A seed is a whole number").waitFor();
+  assert.deepEqual(await place(), { focused: true, seen: true });
+  // Pressed again, it is refused for the same and no less visibly.
+  await page.pressIn(region, "Generate");
+  assert.deepEqual(await place(), { focused: true, seen: true });
+  await seed.fill("7");
+  await seed.press("Shift+Enter");
+  await page.until((snapshot) => snapshot.jobs.some((job) => job.lane === "studio"));
+  assert.equal(await seed.inputValue(), "7");
+  assert.equal((await place()).focused, true, "who is not refused stays where they are");
   await page.close();
 });

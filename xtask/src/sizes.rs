@@ -6,7 +6,7 @@ use crate::dist;
 use crate::run::ask;
 
 /// The most that wasm and JavaScript together may be, gzipped, in bytes.
-const LIMITS: [(&str, u64); 3] = [("demo", 456_900), ("hello", 147_500), ("queue_guide", 273_000)];
+const LIMITS: [(&str, u64); 3] = [("demo", 461_000), ("hello", 147_900), ("queue_guide", 274_500)];
 
 /// Sizes of what is loaded to show the page.
 pub struct Size {

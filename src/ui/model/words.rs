@@ -64,15 +64,35 @@ pub fn run(lane: &LaneView) -> String {
     }
 }
 
-/// How a job ended: "done in 3.9 s", "cancelled", or what went wrong.
+/// What ended, and how: "Generate: done in 3.9 s", "Generate: cancelled", or what went wrong.
 #[must_use]
 pub fn ended(row: &EndedView) -> String {
-    match (&row.error, row.phase) {
+    let how = match (&row.error, row.phase) {
         (Some(error), _) => format!("failed: {error}"),
         (None, Phase::Failed) => "failed".into(),
         (None, Phase::Cancelled) => "cancelled".into(),
         (None, _) => format!("done in {}", time(row.took)),
-    }
+    };
+    [&row.listener, ": ", &how].concat()
+}
+
+/// How the newest of this tab's own jobs ended; nothing before the first.
+#[must_use]
+pub fn newest(panel: &PanelView) -> String {
+    panel.ended.iter().find(|row| row.own).map(ended).unwrap_or_default()
+}
+
+/// What there is to hear once the page has `said` this: an end that was not `told` yet, and the queue in one line.
+///
+/// ```
+/// use gradus::ui::model::words::heard;
+/// assert_eq!(heard("1 running", "", "Go: cancelled", "Nothing to do"), "Go: cancelled. Nothing to do");
+/// assert_eq!(heard("1 running", "Go: cancelled", "Go: cancelled", "Nothing to do"), "Nothing to do");
+/// ```
+#[must_use]
+pub fn heard(said: &str, told: &str, ended: &str, summary: &str) -> String {
+    let both = [ended, ". ", summary].concat();
+    if told == ended && said != both { summary.into() } else { both }
 }
 
 #[cfg(test)]
@@ -111,11 +131,32 @@ mod tests {
         assert_eq!(row(Some(3_200), true), "j7 · waiting for a worker");
         let end = |phase, error: Option<&str>| {
             let (error, took) = (error.map(str::to_owned), Duration::from_millis(3_900));
-            ended(&EndedView { job: JobId(7), listener: listener.clone(), phase, took, retry: false, error })
+            ended(&EndedView { job: JobId(7), listener: listener.clone(), phase, took, retry: false, own: true, error })
         };
-        assert_eq!(end(Phase::Done, None), "done in 3.9 s");
-        assert_eq!(end(Phase::Cancelled, None), "cancelled");
-        assert_eq!(end(Phase::Failed, Some("no memory")), "failed: no memory");
+        assert_eq!(end(Phase::Done, None), "Generate: done in 3.9 s");
+        assert_eq!(end(Phase::Cancelled, None), "Generate: cancelled");
+        assert_eq!(end(Phase::Failed, Some("no memory")), "Generate: failed: no memory");
+    }
+
+    #[test]
+    fn what_is_heard() {
+        let row = |own, error: &str| EndedView {
+            job: JobId(7),
+            listener: "Generate".into(),
+            phase: Phase::Failed,
+            took: Duration::ZERO,
+            retry: false,
+            own,
+            error: Some(error.into()),
+        };
+        let of = |ended| newest(&PanelView { ended, ..PanelView::default() });
+        assert_eq!(of(vec![row(false, "of another tab")]), "");
+        let failed = of(vec![row(false, "of another tab"), row(true, "Try another.")]);
+        assert_eq!(failed, "Generate: failed: Try another.");
+        assert_eq!(heard("Nothing to do", "", "", "1 running"), "1 running");
+        let both = heard("1 running", "", &failed, "Nothing to do");
+        assert_eq!(heard(&both, &failed, &failed, "Nothing to do"), both, "what was said stays");
+        assert_eq!(heard(&both, &failed, &failed, "1 running"), "1 running", "and is said once");
     }
 
     #[test]

@@ -19,6 +19,6 @@ fn button(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
         .attr("type", "button")
         .flag("disabled", spec.interactive == Some(false))
         .text(&spec.label)
-        .on("click", move |_| page.fire(id, Event::Click))
+        .on("click", move |_| page.ask(id, Event::Click))
         .into()
 }

@@ -4,18 +4,35 @@ use leptos::prelude::*;
 use wasm_bindgen::{Clamped, JsCast as _};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::el::{El, el};
+use super::el::{El, el, set};
 use crate::value::{Picture, add_texts};
 
 /// A canvas that shows the picture, whenever there is one.
 pub(super) fn canvas(picture: Memo<Option<Picture>>, label: &str) -> El {
-    el("canvas", "canvas").attr("role", "img").attr("aria-label", label).live(move |canvas| {
+    let label = label.to_owned();
+    el("canvas", "canvas").attr("role", "img").live(move |canvas| {
         picture.with(|picture| {
+            set(canvas, "aria-label", Some(&name(&label, picture.as_ref())));
             if let (Some(canvas), Some(picture)) = (canvas.dyn_ref(), picture) {
                 draw(canvas, picture);
             }
         });
     })
+}
+
+/// Characters of a prompt that are read out.
+const READ_OUT: usize = 200;
+
+/// What is seen, to who hears the page: its label, and what it was asked to be.
+fn name(label: &str, picture: Option<&Picture>) -> String {
+    let prompt = picture.and_then(|picture| picture.facts().iter().find(|(key, _)| key == "Prompt"));
+    prompt.map_or_else(
+        || label.to_owned(),
+        |(_, prompt)| {
+            let prompt: String = prompt.chars().take(READ_OUT).collect();
+            [label, ": ", &prompt].concat()
+        },
+    )
 }
 
 fn draw(canvas: &web_sys::HtmlCanvasElement, picture: &Picture) {

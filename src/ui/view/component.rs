@@ -1,6 +1,7 @@
 //! What all components share: label, help, error and status around the control.
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast as _;
 
 use super::Page;
 use super::el::{Child, El, el, nothing, set};
@@ -68,14 +69,25 @@ pub(super) fn error(page: Page, id: ComponentId) -> Child {
         .live_flag("hidden", move || view.with(|view| view.error.is_none()))
         .live_text(move || view.with(|view| view.error.clone()).unwrap_or_default())
         .live(move |element| {
-            // What is wrong must not be folded away.
-            if view.with(|view| view.error.is_some())
-                && let Ok(Some(folded)) = element.closest("details")
-            {
-                set(&folded, "open", Some(""));
+            if view.with(|view| view.error.is_some()) {
+                unfold(element);
             }
         })
         .into()
+}
+
+/// What is wrong must not be folded away.
+fn unfold(element: &web_sys::Element) {
+    if let Ok(Some(folded)) = element.closest("details") {
+        set(&folded, "open", Some(""));
+    }
+}
+
+/// Focuses a control wherever it is; the browser brings it into view.
+pub(super) fn reach(control: &web_sys::Element) {
+    unfold(control);
+    // It can only fail on an element that is gone.
+    let _ = control.unchecked_ref::<web_sys::HtmlElement>().focus();
 }
 
 /// The strip that says what the jobs of an output are at. An output has it from the start, so that nothing jumps; what

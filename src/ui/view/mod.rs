@@ -92,6 +92,22 @@ impl Page {
         self.runtime.with_value(|runtime| runtime.fire(id, event));
     }
 
+    /// Fires what the visitor asked for by hand. Where that is refused for what an input holds, the first such input is
+    /// brought into view and focused: the button alone would look dead.
+    fn ask(self, id: ComponentId, event: Event) {
+        self.fire(id, event);
+        let app = self.app();
+        for listener in app.listeners_of(Some(id), event) {
+            for &input in app.listener(listener).iter().flat_map(|spec| &spec.inputs) {
+                if self.runtime.with_value(|runtime| runtime.component(input).error.is_some())
+                    && let Some(control) = document().get_element_by_id(&component::control_id(input))
+                {
+                    return component::reach(&control);
+                }
+            }
+        }
+    }
+
     fn with_runtime(self, act: impl FnOnce(&Runtime)) {
         self.runtime.with_value(act);
     }

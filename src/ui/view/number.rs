@@ -36,7 +36,7 @@ fn number(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
         })
         .on("keydown", move |event| {
             if event.dyn_ref::<web_sys::KeyboardEvent>().is_some_and(|event| event.key() == "Enter") {
-                page.fire(id, Event::Submit);
+                page.ask(id, Event::Submit);
             }
         })
 }

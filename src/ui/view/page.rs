@@ -19,7 +19,7 @@ pub(super) fn page(page: Page) -> Child {
     });
     el("div", "page")
         .child(el("header", "bar").child(el("h1", "").text(app.name())))
-        .child(el("main", "").child(layout::node(page, app.root())))
+        .child(el("main", "").attr("tabindex", "-1").child(layout::node(page, app.root())))
         .child(panel::panel(page))
         .child(toasts::toasts(page))
         .into()

@@ -10,7 +10,7 @@ use super::component::bar;
 use super::el::{Child, El, each, el, nothing, target};
 use super::waiting;
 use crate::ids::{JobId, LaneId};
-use crate::runtime::view::{EndedView, LaneView, Phase, SlotView};
+use crate::runtime::view::{LaneView, PanelView, Phase, SlotView};
 use crate::ui::model::words;
 
 /// Waiting jobs that are drawn of each lane; more are counted.
@@ -35,7 +35,7 @@ pub(super) fn panel(page: Page) -> Child {
     let head = el("div", "panel-head")
         .child(el("h2", "").text("Queue"))
         .child(el("p", "panel-summary figure").attr("data-testid", "queue-summary").live_text(move || summary.get()))
-        .child(read_out(summary))
+        .child(read_out(page, summary))
         .child(toggle);
     let body = el("div", "panel-body")
         .attr("id", "gradus-queue")
@@ -53,15 +53,17 @@ pub(super) fn panel(page: Page) -> Child {
         .into()
 }
 
-/// The summary for who hears the page: once it has settled, since each job would change it twice.
-fn read_out(summary: Memo<String>) -> El {
-    let said = RwSignal::new(summary.get_untracked());
+/// What there is to hear: once it has settled, since each job would change it twice.
+fn read_out(page: Page, summary: Memo<String>) -> El {
+    let ended = Memo::new(move |_| page.panel.with(words::newest));
+    let (said, told) = (RwSignal::new(summary.get_untracked()), RwSignal::new(ended.get_untracked()));
     el("p", "unseen").attr("role", "status").live_text(move || said.get()).live(move |_| {
-        let now = summary.get();
+        let (last, now) = (ended.get(), summary.get());
         set_timeout(
             move || {
-                if summary.get_untracked() == now && said.get_untracked() != now {
-                    said.set(now);
+                if ended.get_untracked() == last && summary.get_untracked() == now {
+                    said.set(words::heard(&said.get_untracked(), &told.get_untracked(), &last, &now));
+                    told.set(last);
                 }
             },
             SETTLED,
@@ -101,7 +103,7 @@ fn lane(page: Page, index: usize) -> Child {
         })
         .child(el("h3", "").child(el("span", "lane-name").text(&name)).child(el("span", "lane-count").text(&slots)))
         .child(el("p", "lane-callers").attr("title", &callers).text(&callers))
-        .child(lane_bar(page, index))
+        .child(lane_bar(page, index, name))
         .child(
             el("ul", "slots")
                 .attr("aria-label", "Running")
@@ -118,13 +120,16 @@ fn lane(page: Page, index: usize) -> Child {
 }
 
 /// What a run takes, and the lane by hand.
-fn lane_bar(page: Page, index: usize) -> El {
+fn lane_bar(page: Page, index: usize, name: String) -> El {
     let id = LaneId(u32::try_from(index).unwrap_or(u32::MAX));
     let paused = move || of_lane(page, index, |lane| lane.paused);
     let waits = move || of_lane(page, index, |lane| lane.waiting.len() + lane.more > 0);
+    let does = move || if paused() { "Resume" } else { "Pause" };
     let pause = action("Pause")
         .on("click", move |_| page.with_runtime(|runtime| runtime.pause(id, !untracked(paused))))
-        .live_text(move || if paused() { "Resume" } else { "Pause" }.to_owned());
+        // Each lane has one.
+        .live_attr("aria-label", move || Some([does(), " lane ", &name].concat()))
+        .live_text(move || does().to_owned());
     let clear = action("Cancel all waiting")
         .on("click", move |_| page.with_runtime(|runtime| runtime.cancel_waiting(id)))
         .live_flag("hidden", move || !waits());
@@ -199,22 +204,20 @@ fn preview(_: Memo<Option<SlotView>>, _: JobId) -> El {
 fn ended(page: Page) -> Child {
     let jobs = Memo::new(move |_| page.panel.with(|panel| panel.ended.iter().map(|row| row.job.0).collect()));
     let row = move |job: u64| {
-        let find = move |look: fn(&EndedView) -> String| {
-            page.panel.with_untracked(|panel| panel.ended.iter().find(|row| row.job.0 == job).map(look))
-        };
-        let failed = find(|row| (row.phase == Phase::Failed).to_string()).as_deref() == Some("true");
-        el("li", if failed { "ended-row ended-failed" } else { "ended-row" })
-            .child(el("span", "figure").text(&JobId(job).to_string()))
-            .child(el("span", "ended-words").text(&find(words::ended).unwrap_or_default()))
-            .child(if find(|row| row.retry.to_string()).as_deref() == Some("true") {
-                action("Retry")
-                    .attr("aria-label", &format!("Run again {}", JobId(job)))
-                    .attr("title", "Run again")
-                    .on("click", move |_| page.with_runtime(|runtime| runtime.retry(JobId(job))))
-                    .into()
-            } else {
-                nothing()
-            })
+        let find = |panel: &PanelView| panel.ended.iter().find(|row| row.job.0 == job).cloned();
+        let Some(row) = page.panel.with_untracked(find) else { return nothing() };
+        let again = move || page.panel.with(|panel| panel.ended.iter().any(|row| row.job.0 == job && row.retry));
+        let retry = action("Retry")
+            .attr("aria-label", &format!("Run again {}", row.job))
+            .live_flag("hidden", move || !again())
+            .on("click", move |event| {
+                page.with_runtime(|runtime| runtime.retry(JobId(job)));
+                target::<web_sys::Element>(&event).iter().for_each(stay);
+            });
+        el("li", if row.phase == Phase::Failed { "ended-row ended-failed" } else { "ended-row" })
+            .child(el("span", "figure").text(&row.job.to_string()))
+            .child(el("span", "ended-words").text(&words::ended(&row)))
+            .child(retry)
             .into()
     };
     el("section", "ended")

@@ -28,7 +28,7 @@ fn tabs(page: Page, children: &[Node]) -> El {
     let shown = RwSignal::new(0usize);
     let count = children.len();
     let first = page.next_ids(count);
-    let mut list = el("div", "tablist").attr("role", "tablist");
+    let mut list = el("div", "tablist").attr("role", "tablist").attr("aria-label", page.app().name());
     let mut all = el("div", "tabs");
     let mut panels: Vec<Child> = Vec::new();
     for (index, child) in children.iter().enumerate() {

@@ -13,7 +13,7 @@ impl Drawn for Textbox {
     const DRAW: Draw = &View { draw: |page, id, spec| framed(page, id, spec, textbox(page, id, spec)), sheet: "" };
 }
 
-/// One line is an input; several, or room to grow, are a text area. Both are drawn as a text area, which grows.
+/// A text area, which grows from its lines to the most that it may have.
 fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
     let Kind::Textbox { lines, max_lines, placeholder, .. } = &spec.kind else { return el("span", "") };
     let (lines, max_lines) = (*lines, (*max_lines).max(*lines));
@@ -43,7 +43,8 @@ fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
         })
         .on("keydown", move |event| {
             let Some(key) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
-            let breaks = key.shift_key() || key.ctrl_key() || key.meta_key() || key.is_composing();
+            // Where there is room for one line alone, none is broken.
+            let breaks = key.shift_key() && max_lines > 1 || key.ctrl_key() || key.meta_key() || key.is_composing();
             if key.key() == "Enter" && !breaks && !read_only {
                 event.prevent_default();
                 // A key that is held asks once.
@@ -57,7 +58,7 @@ fn textbox(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
 /// Sets off the box's own listeners; where it has none, Enter presses the region's button.
 fn submit(page: Page, id: ComponentId, event: &web_sys::Event) {
     if page.app().listeners_of(Some(id), Event::Submit).next().is_some() {
-        page.fire(id, Event::Submit);
+        page.ask(id, Event::Submit);
         return;
     }
     let region = target::<web_sys::Element>(event).and_then(|area| area.closest("[data-region]").ok().flatten());

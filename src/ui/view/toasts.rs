@@ -3,6 +3,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 
 use super::Page;
+use super::component::reach;
 use super::el::{Child, each, el, nothing};
 use crate::value::NoteLevel;
 
@@ -26,16 +27,19 @@ pub(super) fn toasts(page: Page) -> Child {
             NoteLevel::Warning => "toast toast-warning",
             NoteLevel::Error => "toast toast-error",
         };
-        let dismiss = el("button", "quiet")
-            .attr("type", "button")
-            .attr("aria-label", "Dismiss")
-            .text("×")
-            .on("click", move |_| remove());
+        let dismiss = el("button", "quiet").attr("type", "button").attr("aria-label", "Dismiss").text("×").on(
+            "click",
+            move |_| {
+                leave();
+                remove();
+            },
+        );
         let retry = toast.retry.map_or_else(nothing, |listener| {
             let again = el("button", "quiet toast-retry").attr("type", "button").text("Retry when free");
             again
                 .on("click", move |_| {
                     page.with_runtime(|runtime| runtime.retry_when_free(listener));
+                    leave();
                     remove();
                 })
                 .into()
@@ -43,4 +47,13 @@ pub(super) fn toasts(page: Page) -> Child {
         el("div", class).child(el("p", "").text(&toast.text)).child(retry).child(dismiss).into()
     };
     el("div", "toasts").attr("role", "status").attr("aria-live", "polite").child(each(numbers, toast)).into()
+}
+
+/// What was pressed goes away with its toast: who is there by keyboard goes on at another one, or in the page.
+fn leave() {
+    let first = |selector: &str| document().query_selector(selector).ok().flatten();
+    let next = first(".toast:not(:focus-within) > :last-child").or_else(|| first("main"));
+    if let Some(next) = next {
+        reach(&next);
+    }
 }
