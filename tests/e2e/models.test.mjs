@@ -415,6 +415,99 @@ test("a picture is begun from another one, and only where the mask is white", as
   await page.close();
 });
 
+test("the picture that was chosen last is shown, with its own facts, and pastes and drops are taken", async () => {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Studio").click();
+  await page.ended("suit", "done", 1);
+  const region = page.region("Studio");
+  // The first picture that is decoded after `hold` waits for `release`.
+  await page.page.evaluate(() => {
+    const decode = window.createImageBitmap.bind(window);
+    let held;
+    window.bitmaps = [];
+    window.hold = () => { held = new Promise((release) => { window.release = release; }); };
+    window.createImageBitmap = async (file) => {
+      const wait = held;
+      held = undefined;
+      await wait;
+      const bitmap = await decode(file);
+      window.bitmaps.push(bitmap);
+      return bitmap;
+    };
+    window.square = async (side) => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+      canvas.getContext("2d").fillRect(0, 0, side, side);
+      return new Promise((done) => canvas.toBlob(done));
+    };
+    window.bring = async (kind, place, side) => {
+      const data = new DataTransfer();
+      if (side) data.items.add(new File([await window.square(side)], "x.png", { type: "image/png" }));
+      else data.setData("text/plain", "words");
+      const made = { bubbles: true, cancelable: true };
+      place.dispatchEvent(kind === "paste" ? new ClipboardEvent(kind, { ...made, clipboardData: data }) : new DragEvent(kind, { ...made, dataTransfer: data }));
+    };
+  });
+  await region.getByText("Begin from a picture").click();
+  const figure = region.getByRole("figure", { name: "Picture to begin from", exact: true });
+  const chooser = region.getByLabel("Picture to begin from: choose a file");
+  const size = async (side) => figure.getByText(`${side}×${side}`, { exact: true }).waitFor();
+  const choose = async (side) => {
+    const bytes = await page.page.evaluate(async (side) => [...new Uint8Array(await (await window.square(side)).arrayBuffer())], side);
+    await chooser.setInputFiles({ name: `${side}.png`, mimeType: "image/png", buffer: Buffer.from(bytes) });
+  };
+  const shown = async () => (await page.picture(figure)).width;
+
+  // Behind a picture that the page made.
+  await region.getByText("Settings of scene, flame and reaction").click();
+  for (const label of ["Width", "Height"]) await region.getByLabel(label, { exact: true }).fill("64");
+  await region.getByLabel("Quality", { exact: true }).selectOption("low");
+  await region.getByLabel("Model", { exact: true }).selectOption("flame");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 1, 120_000);
+  await page.pressIn(region, "Begin from the result");
+  await size(64);
+  await choose(16);
+  await size(16);
+
+  // The slower one of two was chosen first.
+  await page.page.evaluate(() => window.hold());
+  await choose(8);
+  await choose(24);
+  await size(24);
+  await page.page.evaluate(() => window.release());
+  await page.page.waitForFunction(() => window.bitmaps.length === 3);
+  assert.equal(await shown(), 24);
+  await page.page.evaluate(() => window.hold());
+  await choose(8);
+  await page.pressIn(figure, "Remove");
+  assert.ok(await chooser.evaluate((input) => input === document.activeElement), "the button went with the picture");
+  await page.page.evaluate(() => window.release());
+  await page.page.waitForFunction(() => window.bitmaps.length === 4);
+  await shown();
+  await figure.getByText("Drop or paste a picture here").waitFor();
+  assert.deepEqual(await page.page.evaluate(() => window.bitmaps.map(({ width }) => width)), [0, 0, 0, 0], "their memory is given back");
+
+  // Pasted where it is focused or pointed at, and not into a text.
+  const paste = (side) => page.page.evaluate((side) => window.bring("paste", document.activeElement, side), side);
+  await paste(32);
+  await size(32);
+  await figure.hover();
+  // Not scrolled, so that the pointer stays where it is.
+  await region.getByLabel("Prompt", { exact: true }).evaluate((box) => box.focus({ preventScroll: true }));
+  await paste(40);
+  assert.equal(await shown(), 32);
+  await page.page.evaluate(() => document.activeElement.blur());
+  await paste(40);
+  await size(40);
+  const drop = (side) => figure.locator(".frame").evaluate((frame, side) => window.bring("drop", frame, side), side);
+  await drop();
+  await figure.getByRole("alert").getByText("What was dropped is no file.").waitFor();
+  await drop(48);
+  await size(48);
+  await figure.getByRole("alert").waitFor({ state: "hidden" });
+  await page.close();
+});
+
 test("a photograph is reduced and painted over by pointer and by keys; what is painted changes, and the result can go on", async () => {
   const page = await app.open("?engine=cpu");
   await page.tab("Studio").click();

@@ -1,10 +1,11 @@
+use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::Page;
 use super::canvas::{canvas, download_button};
-use super::component::{View, control, error, info, status};
+use super::component::{View, control, error, info, reach, status};
 use super::el::{Child, El, each, el, nothing, target};
 use super::mask;
 use crate::blocks::{ComponentSpec, Draw, Drawn, Event, Image, Kind};
@@ -26,7 +27,7 @@ fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
         })
     });
     let chosen = spec.interactive == Some(true);
-    let empty = if chosen { "Drop a picture here, or choose a file" } else { "The picture will be here" };
+    let empty = if chosen { "Drop or paste a picture here, or choose a file" } else { "The picture will be here" };
     let is_empty = move || picture.with(Option::is_none);
     let over = spec.over().filter(|_| chosen);
     let frame = match over {
@@ -37,25 +38,29 @@ fn image(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child {
             .child(el("p", "empty").text(empty).live_flag("hidden", move || !is_empty())),
     };
     let app = page.app();
+    let choice = Choice { page, id, max_side, number: StoredValue::new(0) };
     let made_of = el("div", "made-of")
         .live_flag("hidden", is_empty)
-        .child(facts(page, id, picture))
+        .child(facts(picture))
         .child(download_button(picture, app.name()))
-        .children(chosen.then(|| remove_button(page, id).into()));
-    el("figure", "picture")
-        .attr("aria-label", &spec.label)
+        .children(chosen.then(|| remove_button(choice).into()));
+    let figure = el("figure", "picture").attr("aria-label", &spec.label);
+    let figure = if chosen { takes_pastes(choice, figure) } else { figure };
+    figure
         .child(el("figcaption", "").text(&spec.label))
-        .child(if chosen { takes_drops(page, id, frame, max_side) } else { frame })
-        .child(if chosen { chooser(page, id, spec, max_side).into() } else { nothing() })
+        .child(if chosen { takes_drops(choice, frame) } else { frame })
+        .child(if chosen { chooser(choice, spec).into() } else { nothing() })
         .children([info(id, spec), error(page, id), status(page, id, spec)])
         .child(made_of)
         .into()
 }
 
 /// How the picture was made.
-fn facts(page: Page, id: ComponentId, picture: Memo<Option<Picture>>) -> El {
-    let version = page.version(id);
-    let current = Memo::new(move |_| vec![version.get()]);
+fn facts(picture: Memo<Option<Picture>>) -> El {
+    // Another number for another picture, whoever made or chose it.
+    let current = Memo::new(move |before: Option<&Vec<u64>>| {
+        picture.with(|_| vec![before.and_then(|before| before.first()).map_or(0, |number| number + 1)])
+    });
     let rows = move |_| {
         let mut rows: Vec<Child> = Vec::new();
         if let Some(picture) = picture.get() {
@@ -71,53 +76,102 @@ fn fact(key: &str, value: &str) -> Child {
     el("div", "").child(el("dt", "").text(key)).child(el("dd", "").text(value)).into()
 }
 
-fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec, max_side: u32) -> El {
-    control("input", "file", page, id, spec)
+/// What an Image takes of what the visitor chooses, drops and pastes.
+#[derive(Clone, Copy)]
+struct Choice {
+    page: Page,
+    id: ComponentId,
+    max_side: u32,
+    /// Of the choice that was made last; a picture that is decoded after it is not shown any more.
+    number: StoredValue<u32>,
+}
+
+impl Choice {
+    /// What was chosen before counts no more.
+    fn anew(self) -> u32 {
+        self.number.update_value(|number| *number = number.wrapping_add(1));
+        self.number.get_value()
+    }
+
+    /// Takes the first of these files, if there is one.
+    fn take(self, files: Option<web_sys::FileList>) -> bool {
+        let Some(file) = files.and_then(|files| files.item(0)) else { return false };
+        let number = self.anew();
+        spawn_local(async move {
+            let decoded = decode(&file, self.max_side).await;
+            if self.number.get_value() != number {
+                return;
+            }
+            match decoded {
+                Some(picture) => self.set(Value::Picture(picture)),
+                None => self.refuse("This file is no picture that can be read here. Choose a PNG or JPEG."),
+            }
+        });
+        true
+    }
+
+    fn set(self, value: Value) {
+        self.page.set(self.id, value);
+        self.page.fire(self.id, Event::Release);
+    }
+
+    fn refuse(self, why: &str) {
+        self.page.component(self.id).update(|view| view.error = Some(why.to_owned()));
+    }
+}
+
+fn chooser(choice: Choice, spec: &ComponentSpec) -> El {
+    control("input", "file", choice.page, choice.id, spec)
         .attr("type", "file")
         .attr("accept", "image/*")
         .attr("aria-label", &format!("{}: choose a file", spec.label))
         .on("change", move |event| {
-            let files = target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files());
-            take(page, id, files, max_side);
+            choice.take(target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files()));
         })
 }
 
 /// Takes the picture that was chosen away again.
-fn remove_button(page: Page, id: ComponentId) -> El {
+fn remove_button(choice: Choice) -> El {
     el("button", "quiet").attr("type", "button").text("Remove").on("click", move |event| {
         let figure = target::<web_sys::Element>(&event).and_then(|button| button.closest("figure").ok().flatten());
-        let input = figure.and_then(|figure| figure.query_selector("input").ok().flatten());
+        let input = figure.and_then(|figure| figure.query_selector(".file").ok().flatten());
         if let Some(input) = input.and_then(|input| input.dyn_into::<web_sys::HtmlInputElement>().ok()) {
             // So that the same file can be chosen again.
             input.set_value("");
+            // The button goes with the picture.
+            reach(&input);
         }
-        page.set(id, Value::Null);
-        page.fire(id, Event::Release);
+        choice.anew();
+        choice.set(Value::Null);
     })
 }
 
-fn takes_drops(page: Page, id: ComponentId, frame: El, max_side: u32) -> El {
+fn takes_drops(choice: Choice, frame: El) -> El {
     // Without this the browser would leave the page and open the file.
     frame.on("dragover", |event| event.prevent_default()).on("drop", move |event| {
         event.prevent_default();
         let dropped = event.dyn_ref::<web_sys::DragEvent>().and_then(web_sys::DragEvent::data_transfer);
-        take(page, id, dropped.and_then(|dropped| dropped.files()), max_side);
+        if !choice.take(dropped.and_then(|dropped| dropped.files())) {
+            choice.refuse("What was dropped is no file. Save the picture first, then drop or choose its file.");
+        }
     })
 }
 
-fn take(page: Page, id: ComponentId, files: Option<web_sys::FileList>, max_side: u32) {
-    let Some(file) = files.and_then(|files| files.item(0)) else { return };
-    spawn_local(async move {
-        match decode(&file, max_side).await {
-            Some(picture) => {
-                page.set(id, Value::Picture(picture));
-                page.fire(id, Event::Release);
+/// The picture that is pointed at or focused takes what is pasted, unless a text is being typed.
+const PASTES: &str = ".picture:focus-within, body:not(:has(.input:focus)) .picture:hover";
+
+fn takes_pastes(choice: Choice, figure: El) -> El {
+    figure.once(move |figure| {
+        let figure = figure.clone();
+        // Lives as long as the page.
+        let _ = window_event_listener(ev::paste, move |event| {
+            let meant = !event.default_prevented() && figure.matches(PASTES).unwrap_or_default();
+            let pasted = event.clipboard_data().filter(|_| meant).and_then(|pasted| pasted.files());
+            if choice.take(pasted) {
+                event.prevent_default();
             }
-            None => page.component(id).update(|view| {
-                view.error = Some("This file is no picture that can be read here. Choose a PNG or JPEG.".to_owned());
-            }),
-        }
-    });
+        });
+    })
 }
 
 /// The browser decodes, so no file reaches a decoder of ours, and reduces what is too large.
@@ -133,6 +187,8 @@ async fn decode(file: &web_sys::File, max_side: u32) -> Option<Picture> {
     let _ = js_sys::Reflect::set(&context, &"imageSmoothingQuality".into(), &"high".into());
     let (wide, high) = (f64::from(width), f64::from(height));
     context.draw_image_with_image_bitmap_and_dw_and_dh(&bitmap, 0.0, 0.0, wide, high).ok()?;
+    // Its memory waits for no collector.
+    bitmap.close();
     let pixels = context.get_image_data(0.0, 0.0, wide, high).ok()?;
     Picture::from_rgba(width, height, pixels.data().0).ok()
 }
