@@ -313,7 +313,8 @@ impl Sampling {
         self.shape.pictures * if self.shape.pair(&self.unet) { 2 } else { 1 }
     }
 
-    /// Appends: what the picture's latent would become, divided by `scaling`, into a decoder's input. Between [`Sampling::step`] and [`Sampling::advance`] the prediction is this step's.
+    /// Appends: what the picture's latent would become, divided by `scaling`, into a decoder's input. Between
+    /// [`Sampling::step`] and [`Sampling::advance`] the prediction is this step's.
     pub fn show(&self, recording: &mut Recording, step: &Step, scaling: f64, to: &Buffer) {
         let [sample, prediction] = step.picture;
         let terms = [(Place::Sample, sample / scaling), (Place::Prediction, prediction / scaling)];
