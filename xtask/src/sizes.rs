@@ -6,7 +6,7 @@ use crate::dist;
 use crate::run::ask;
 
 /// The most that wasm and JavaScript together may be, gzipped, in bytes.
-const LIMITS: [(&str, u64); 3] = [("demo", 461_000), ("hello", 147_900), ("queue_guide", 274_500)];
+const LIMITS: [(&str, u64); 3] = [("demo", 463_000), ("hello", 149_000), ("queue_guide", 277_500)];
 
 /// Sizes of what is loaded to show the page.
 pub struct Size {
