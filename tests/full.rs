@@ -14,13 +14,16 @@ async fn slow(text: String, ctx: Context) -> String {
     text
 }
 
+/// A button that runs it, behind which one may wait.
+fn go(ui: &Ui) {
+    let text = ui.add(Textbox::new().label("Text"));
+    let out = ui.add(Textbox::new().label("Out"));
+    ui.add(Button::new("Go")).click(slow, text, out).max_size(1);
+}
+
 #[test]
 fn a_full_queue_refuses_with_its_size_and_tries_again_when_asked() {
-    let world = World::new(|ui| {
-        let text = ui.add(Textbox::new().label("Text"));
-        let out = ui.add(Textbox::new().label("Out"));
-        ui.add(Button::new("Go")).click(slow, text, out).max_size(1);
-    });
+    let world = World::new(go);
     for _ in 0..3 {
         world.click("Go");
         world.pass(10);
@@ -37,9 +40,7 @@ fn a_full_queue_refuses_with_its_size_and_tries_again_when_asked() {
 #[test]
 fn what_waits_for_room_is_tried_only_where_there_is_room() {
     let world = World::new(|ui| {
-        let text = ui.add(Textbox::new().label("Text"));
-        let out = ui.add(Textbox::new().label("Out"));
-        ui.add(Button::new("Go")).click(slow, text, out).max_size(1);
+        go(ui);
         ui.add(Button::new("Beside")).click(|| (), (), ()).queue(false);
         let long = async |ctx: Context| world::sleep(&ctx, 60_000).await;
         ui.add(Button::new("Long")).click(long, (), ());

@@ -223,6 +223,19 @@ test("a row that is given another job is let go, and what was pressed on it mean
   await page.close();
 });
 
+test("who cancels all that wait by keyboard stays in the queue, and what runs goes on", async () => {
+  const page = await app.open();
+  for (let count = 0; count < 3; count++) await page.press("Steps");
+  await page.until((snapshot) => snapshot.jobs.filter((job) => job.lane === "steps_1" && job.state === "running").length === 1);
+  await page.page.locator('[data-lane="steps_1"]').getByRole("button", { name: "Cancel all waiting" }).focus();
+  await page.page.keyboard.press("Enter");
+  await page.ended("steps_1", "cancelled", 2);
+  await page.until((snapshot) => snapshot.jobs.every((job) => job.state !== "waiting"));
+  assert.ok(await page.region("Queue").evaluate((panel) => panel === document.activeElement));
+  await page.ended("steps_1", "done", 1, 30_000);
+  await page.close();
+});
+
 test("a handler that takes no checkpoint is ended with its worker, and its slot is free then", async () => {
   const page = await app.open();
   await page.press("Stubborn");

@@ -131,7 +131,10 @@ fn lane_bar(page: Page, index: usize, name: String) -> El {
         .live_attr("aria-label", move || Some([does(), " lane ", &name].concat()))
         .live_text(move || does().to_owned());
     let clear = action("Cancel all waiting")
-        .on("click", move |_| page.with_runtime(|runtime| runtime.cancel_waiting(id)))
+        .on("click", move |event| {
+            page.with_runtime(|runtime| runtime.cancel_waiting(id));
+            target::<web_sys::Element>(&event).iter().for_each(stay);
+        })
         .live_flag("hidden", move || !waits());
     el("div", "lane-bar")
         .child(el("span", "estimate figure").live_text(move || of_lane(page, index, words::run)))
