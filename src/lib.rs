@@ -63,6 +63,12 @@
 //! The engines, the generators, Image and Gallery are the feature `pictures`, which is on unless an app says
 //! `default-features = false`; its visitors then download about a third less.
 //!
+//! # Page and workers
+//!
+//! [`launch`] has two roles: in the page it shows the app, in a worker it runs its handlers. `cargo xtask dist` builds an
+//! app with pictures once for each (the features `page` and `worker`), so that the page opens before the engines have
+//! come; otherwise one module has both. The app is described in each, and neither sees what the other's closures hold.
+//!
 //! # The map of this crate
 //!
 //! | module | what lives in it | may name |

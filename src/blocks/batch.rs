@@ -16,6 +16,9 @@ use crate::value::{Error, Value};
 /// A called batch: one outcome a job, in order.
 pub type BatchCall = LocalBoxFuture<'static, Vec<Outcome>>;
 
+/// A handler of several jobs at once, with its types erased; one set of inputs a job.
+pub type ErasedBatch = dyn Fn(Vec<Vec<Value>>, Context) -> BatchCall;
+
 /// How a listener's jobs are put together, and how the handler is called with several.
 #[derive(Clone)]
 pub struct BatchSpec {
@@ -23,8 +26,8 @@ pub struct BatchSpec {
     pub most: NonZeroUsize,
     /// How long the first of them waits for more.
     pub wait: Duration,
-    /// The handler; one set of inputs a job.
-    pub call: Rc<dyn Fn(Vec<Vec<Value>>, Context) -> BatchCall>,
+    /// The handler.
+    pub call: Rc<ErasedBatch>,
 }
 
 /// A handler that takes several jobs at once; made by [`batch`].

@@ -3,11 +3,12 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::app::{App, BuildErrors, Event, Layout, Node};
-use super::component::{ComponentSpec, Draw, Drawn, Kind, Tabs};
+use super::component::{ComponentSpec, Draw, Kind, Tabs};
 use super::components::{Button, Checkbox, Component, Dropdown, Folder, Image, Number, Slider, Textbox};
 use super::freeze::{self, Batching, Limit, Listening, Options};
 use super::handler::Handler;
 use super::hidden::Timer;
+use super::roles;
 use super::wires::{TriggerWire, Wire, Wires};
 use crate::ids::ComponentId;
 
@@ -136,7 +137,7 @@ impl Ui {
 
     /// Tabs: `inside` adds them with [`Ui::tab`].
     pub fn tabs<'u, R>(&'u self, inside: impl FnOnce(&'u Self) -> R) -> R {
-        self.tabs.set(Tabs::DRAW);
+        self.tabs.set(roles::draw::<Tabs>());
         self.branch(Layout::Tabs, "", inside)
     }
 
@@ -283,14 +284,8 @@ impl Listening {
         H: Handler<In, Out, M>,
     {
         let handler = Rc::new(handler);
-        let batch = handler.batch().map(|(most, wait)| {
-            let handler = Rc::clone(&handler);
-            Batching {
-                most,
-                wait,
-                call: Rc::new(move |inputs, context| Rc::clone(&handler).start_batch(inputs, context)),
-            }
-        });
+        let call = || roles::batch(Rc::clone(&handler));
+        let batch = handler.batch().map(|(most, wait)| Batching { most, wait, call: call() });
         Self {
             name: freeze::function_name(H::name()),
             types: freeze::fnv(&[std::any::type_name::<In>(), std::any::type_name::<Out>()].join(">")),
@@ -304,7 +299,7 @@ impl Listening {
             limit: Limit::Default,
             lane: None,
             runs: H::RUNS,
-            handler: Rc::new(move |values, context| Rc::clone(&handler).start(values, context)),
+            handler: roles::handler(handler),
             batch,
         }
     }

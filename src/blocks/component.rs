@@ -3,6 +3,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::app::Event;
+use super::roles;
 use super::wires::Wire;
 use crate::ids::ComponentId;
 use crate::value::{Value, decimal};
@@ -194,12 +195,12 @@ impl Kind {
 impl ComponentSpec {
     /// Of a component that is drawn as a `C`.
     pub(super) fn new<C: Drawn>(kind: Kind, value: Value) -> Self {
-        Self { draw: C::DRAW, ..Self::hidden(kind, value) }
+        Self { draw: roles::draw::<C>(), ..Self::hidden(kind, value) }
     }
 
     /// From now on drawn as a `C`.
     pub(super) fn draw_as<C: Drawn>(&mut self) {
-        self.draw = C::DRAW;
+        self.draw = roles::draw::<C>();
     }
 
     /// Of a component that is not drawn.

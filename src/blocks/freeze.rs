@@ -8,10 +8,9 @@ use std::time::Duration;
 use super::app::{
     App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node, ShowProgress, TriggerMode,
 };
-use super::batch::{BatchCall, BatchSpec};
+use super::batch::{BatchSpec, ErasedBatch};
 use super::builder::Draft;
 use super::component::{ComponentSpec, Kind};
-use super::context::Context;
 use super::handler::{ErasedHandler, Runs};
 use super::options::Pace;
 use super::wires::Wire;
@@ -53,7 +52,7 @@ pub(super) struct Listening {
 pub(super) struct Batching {
     pub(super) most: usize,
     pub(super) wait: Duration,
-    pub(super) call: Rc<dyn Fn(Vec<Vec<Value>>, Context) -> BatchCall>,
+    pub(super) call: Rc<ErasedBatch>,
 }
 
 /// What is said of a listener and needs no other to be checked.

@@ -14,10 +14,11 @@ mod handler;
 mod hidden;
 mod options;
 mod payload;
+mod roles;
 mod wires;
 
 pub use app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node, ShowProgress, TriggerMode};
-pub use batch::{BatchCall, BatchSpec, Batched, Each, batch};
+pub use batch::{BatchCall, BatchSpec, Batched, Each, ErasedBatch, batch};
 pub use builder::{Blocks, Handle, Listener, Ui};
 pub use component::{Check, ComponentSpec, Draw, Drawn, Kind, LooseFiles, Range, Tabs, Variant};
 pub use components::{

@@ -37,6 +37,13 @@ pub fn role() -> Role {
     if web_sys::window().is_some() { Role::Page } else { Role::Worker }
 }
 
+/// Says that this module was built for the other role alone.
+#[cfg(any(feature = "page", feature = "worker"))]
+pub fn refuse(role: Role) {
+    let what = format!("Gradus: this module was not built for the {role:?}. Make the folder with `cargo xtask dist`.");
+    web_sys::console::error_1(&what.into());
+}
+
 /// The value of a parameter in the page's address.
 #[must_use]
 pub fn query(key: &str) -> Option<String> {

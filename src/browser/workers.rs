@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use crate::ids::WorkerId;
@@ -10,8 +10,8 @@ use crate::value::SortedMap;
 
 #[wasm_bindgen(module = "/src/browser/worker_boot.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = bootUrl)]
-    fn boot_url() -> String;
+    #[wasm_bindgen(catch, js_name = start)]
+    fn start_worker(glue: &str, module: &JsValue) -> Result<web_sys::Worker, JsValue>;
     fn listen(callback: &js_sys::Function);
 }
 
@@ -28,7 +28,7 @@ pub(super) fn base() -> String {
     GLUE_URL.with(Clone::clone)
 }
 
-/// Dedicated module workers that run this same module.
+/// Dedicated module workers. They run this same module, or the one that the page names as theirs.
 #[derive(Default)]
 pub struct BrowserWorkers {
     running: RefCell<SortedMap<WorkerId, Running>>,
@@ -59,21 +59,9 @@ impl Link for DeadLink {
     fn send(&self, _: Vec<u8>) {}
 }
 
-fn start_worker() -> Result<web_sys::Worker, JsValue> {
-    let options = web_sys::WorkerOptions::new();
-    options.set_type(web_sys::WorkerType::Module);
-    options.set_name("gradus");
-    let worker = web_sys::Worker::new_with_options(&boot_url(), &options)?;
-    let first = Object::new();
-    Reflect::set(&first, &"glue".into(), &GLUE_URL.with(Clone::clone).into())?;
-    Reflect::set(&first, &"module".into(), &wasm_bindgen::module())?;
-    worker.post_message(&first)?;
-    Ok(worker)
-}
-
 impl Workers for BrowserWorkers {
     fn start(&self, id: WorkerId, listener: WorkerListener) -> Rc<dyn Link> {
-        let worker = match start_worker() {
+        let worker = match GLUE_URL.with(|glue| start_worker(glue, &wasm_bindgen::module())) {
             Ok(worker) => worker,
             Err(error) => {
                 let reason = format!("the browser refused it ({error:?})");

@@ -2,16 +2,16 @@
 
 #[cfg(target_arch = "wasm32")]
 mod allocator;
-#[cfg(all(target_arch = "wasm32", feature = "pictures"))]
+#[cfg(all(target_arch = "wasm32", feature = "pictures", not(feature = "page")))]
 mod engines;
-#[cfg(all(target_arch = "wasm32", not(feature = "pictures")))]
+#[cfg(all(target_arch = "wasm32", not(any(feature = "pictures", feature = "page"))))]
 #[path = "no_engines.rs"]
 mod engines;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "worker")))]
 mod javascript;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "worker")))]
 mod page;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "page")))]
 mod worker;
 
 use crate::blocks::Blocks;
@@ -36,8 +36,12 @@ use crate::blocks::Blocks;
 pub fn launch(app: fn() -> Blocks) {
     #[cfg(target_arch = "wasm32")]
     match crate::browser::role() {
+        #[cfg(not(feature = "worker"))]
         crate::browser::Role::Page => page::open(app()),
+        #[cfg(not(feature = "page"))]
         crate::browser::Role::Worker => worker::open(app()),
+        #[cfg(any(feature = "page", feature = "worker"))]
+        role => crate::browser::refuse(role),
     }
     #[cfg(not(target_arch = "wasm32"))]
     match app().build() {

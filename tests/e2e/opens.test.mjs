@@ -16,8 +16,13 @@ test("opens on any sub-path with few requests and no error", async () => {
   await page.tab("Studio").click();
   await page.region("Studio").waitFor();
   await page.page.waitForFunction(() => window.gradus.adapter() !== null);
-  // index.html, glue, wasm, five scripts beside the glue: no more until a visitor can begin, nor for the worker since.
-  assert.ok(app.server.requests.length <= 8, app.server.requests.join(" "));
+  // index.html, glue, wasm, five scripts beside the glue; then what the workers run, and nothing else.
+  const { requests } = app.server;
+  const workers = (await page.page.getAttribute('meta[name="gradus-workers"]', "content")).replace(/^\.\/(.*)\.js$/, "$1");
+  const [opening, since] = [false, true].map((own) => requests.filter((path) => path.includes(workers) === own));
+  assert.ok(opening.length <= 8, opening.join(" "));
+  assert.equal(since.length, 2, since.join(" "));
+  assert.deepEqual(requests.slice(0, opening.length), opening, "the workers' module does not keep the page waiting");
   const adapter = await page.adapter();
   assert.deepEqual(Object.keys(adapter).sort(), ["engine", "name", "software", "tier"]);
   await page.close();

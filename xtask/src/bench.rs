@@ -11,6 +11,7 @@ pub fn bench() -> Result<(), String> {
         let size = sizes::measure(example)?;
         let name = example.unwrap_or("demo");
         println!("{{\"name\":\"gzipped_{name}\",\"value\":{},\"unit\":\"B\"}}", size.gzipped);
+        println!("{{\"name\":\"gzipped_opening_{name}\",\"value\":{},\"unit\":\"B\"}}", size.opening);
     }
     run(command("", "cargo", &["bench", "--quiet", "--bench", "queue"]))?;
     in_wasm()?;

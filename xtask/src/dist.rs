@@ -1,15 +1,61 @@
 use std::path::{Path, PathBuf};
 
-use crate::run::{command, root, run};
+use crate::run::{ask_in, command, root, run};
 
 /// Makes the static folder of the demo, or of an example. The tools must be there.
 pub fn dist(example: Option<&str>) -> Result<(), String> {
     let shown = example.unwrap_or("the demo");
-    println!("Building {shown} for release (the first time 2 to 4 minutes) …");
-    run(command(&package(example), "trunk", &["build", "--release", "--offline"]))?;
-    run(command("", "node", &["xtask/shrink/main.mjs", &folder(example).to_string_lossy()]))?;
-    shrink_models(&folder(example))?;
-    run(command("", "node", &["xtask/sums.mjs", &folder(example).to_string_lossy()]))
+    let folder = folder(example);
+    if is_apart(example)? {
+        println!("Building {shown} for release, its page and its workers (the first time 3 to 5 minutes) …");
+        build_apart(example, &folder)?;
+    } else {
+        println!("Building {shown} for release (the first time 2 to 4 minutes) …");
+        build(example, None, &folder)?;
+        shrink(&folder)?;
+    }
+    shrink_models(&folder)?;
+    run(command("", "node", &["xtask/sums.mjs", &folder.to_string_lossy()]))
+}
+
+/// The roles of an app that is built as two modules; each is a feature of gradus.
+const ROLES: [&str; 2] = ["page", "worker"];
+
+/// Two modules, so that a visitor has the page before the engines have come.
+fn build_apart(example: Option<&str>, folder: &Path) -> Result<(), String> {
+    let name = folder.parent().and_then(Path::file_name).unwrap_or_default();
+    let workers = root().join("target/workers").join(name);
+    build(example, Some(ROLES[0]), folder)?;
+    // The one is made small while the other compiles, as neither keeps two cores busy.
+    std::thread::scope(|scope| {
+        let page = scope.spawn(|| shrink(folder));
+        build(example, Some(ROLES[1]), &workers)?;
+        shrink(&workers)?;
+        page.join().map_err(|_| "the page could not be made small".to_owned())?
+    })?;
+    run(command("", "node", &["xtask/shrink/join.mjs", &folder.to_string_lossy(), &workers.to_string_lossy()]))
+}
+
+fn build(example: Option<&str>, role: Option<&str>, folder: &Path) -> Result<(), String> {
+    let folder = folder.to_string_lossy();
+    let mut arguments = vec!["build", "--release", "--offline", "--dist", &folder];
+    // The demo is gradus' own package.
+    let feature = role.map(|role| if example.is_none() { role.to_owned() } else { format!("gradus/{role}") });
+    arguments.extend(feature.iter().flat_map(|feature| ["--features", feature]));
+    run(command(&package(example), "trunk", &arguments))
+}
+
+fn shrink(folder: &Path) -> Result<(), String> {
+    run(command("", "node", &["xtask/shrink/main.mjs", &folder.to_string_lossy()]))
+}
+
+/// Whether an app's workers are worth a module of their own: they are where it has engines. The tests' app stays whole,
+/// so that both ways are tested.
+fn is_apart(example: Option<&str>) -> Result<bool, String> {
+    let arguments = ["tree", "--package", "gradus", "--depth", "0", "--format", "{f}"];
+    let features = ask_in(&package(example), "cargo", &arguments)
+        .ok_or("`cargo tree` does not know the package's dependency gradus; is it named in its Cargo.toml?")?;
+    Ok(example != Some(FIXTURE) && features.split(',').any(|feature| feature.trim() == "pictures"))
 }
 
 /// Checkpoints travel as 8-bit blocks: half of the bytes of f16.

@@ -73,7 +73,12 @@ fn copy(stream: impl std::io::Read) -> Vec<String> {
 
 /// What a program says on its standard output; `None` when it is not there or fails.
 pub fn ask(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = command("", program, arguments).stderr(Stdio::null()).output().ok()?;
+    ask_in("", program, arguments)
+}
+
+/// The same of a program started in `folder` of the repository.
+pub fn ask_in(folder: &str, program: &str, arguments: &[&str]) -> Option<String> {
+    let output = command(folder, program, arguments).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 

@@ -39,9 +39,10 @@ export function checkConsoles() {
 // Each test of a file that imports this, so that none can forget it; benches have no tests, and are checked as they stop.
 if (process.argv[1].endsWith(".test.mjs")) afterEach(checkConsoles);
 
-/** Opens a page in a context of its own. */
-export async function open(browser, url, options = {}) {
+/** Opens a page in a context of its own, which `prepare` sees first. */
+export async function open(browser, url, { prepare, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  await prepare?.(context);
   return openIn(context, url);
 }
 
