@@ -1,4 +1,5 @@
-//! What stands apart in the log: long inputs while their job has not ended, long results while the history has them.
+//! What is long: in the log it stands apart, inputs while their job has not ended, results while the history has them; in
+//! memory it has a limit without a log, too.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
@@ -96,4 +97,56 @@ fn inputs_that_end_in_the_put_that_holds_them() {
     browser.let_writes();
     browser.pass(1_000);
     assert_eq!(stored(&browser), 0);
+}
+
+const LARGE: usize = 12 << 20;
+
+/// Results and inputs of 12 MB.
+fn large_app() -> Rc<App> {
+    let blocks = Blocks::named("test", |ui| {
+        for (name, button) in ["a", "b", "c", "d"].into_iter().zip(["Go a", "Go b", "Go c", "Go d"]) {
+            let out = ui.add(Textbox::new().label(name));
+            ui.add(Button::new(button)).click(async || "x".repeat(LARGE), (), out).api_name(name);
+        }
+        let text = ui.add(Textbox::new().label("Text"));
+        let fail = async |_: String| Err::<(), _>(Error::new("as asked"));
+        ui.add(Button::new("Fail")).click(fail, text, ()).api_name("fail");
+    });
+    Rc::new(blocks.build().unwrap())
+}
+
+#[test]
+fn without_a_log_results_have_the_same_limit() {
+    for broken in [None, Some("full disk")] {
+        let browser = Browser::new();
+        browser.origin.break_log(broken);
+        browser.open_build(1, large_app);
+        browser.settle();
+        let tab = browser.open_build(2, large_app);
+        browser.settle();
+        for button in ["Go a", "Go b", "Go c", "Go d"] {
+            browser.click(tab, button);
+            browser.pass(20);
+        }
+        browser.kill(tab);
+        let again = browser.open_build(2, large_app);
+        browser.pass(20);
+        let kept = ["a", "b", "c", "d"].map(|label| browser.text(again, label).len());
+        assert_eq!(kept, [0, 0, LARGE, LARGE], "{broken:?}");
+    }
+}
+
+#[test]
+fn the_inputs_of_failed_jobs_have_a_limit() {
+    let browser = Browser::new();
+    let tab = browser.open_build(1, large_app);
+    browser.settle();
+    for _ in 0..4 {
+        browser.type_into(tab, "Text", &"x".repeat(LARGE));
+        browser.click(tab, "Fail");
+        browser.pass(20);
+    }
+    let ended = browser.tab(tab).runtime.panel(10).ended;
+    let retry: Vec<bool> = ended.iter().map(|ended| ended.retry).collect();
+    assert_eq!(retry, [true, true, false, false], "latest first");
 }

@@ -58,7 +58,7 @@ pub fn entropy() -> u64 {
     drawn() << 32 | drawn()
 }
 
-/// `localStorage` under an app's name; where the browser refuses it, nothing is kept.
+/// `localStorage`, and `sessionStorage` for one tab, under an app's name; where the browser refuses it, nothing is kept.
 pub struct BrowserStore {
     prefix: String,
 }
@@ -73,6 +73,10 @@ impl BrowserStore {
     fn storage() -> Option<web_sys::Storage> {
         web_sys::window()?.local_storage().ok().flatten()
     }
+
+    fn storage_of_tab() -> Option<web_sys::Storage> {
+        web_sys::window()?.session_storage().ok().flatten()
+    }
 }
 
 impl Store for BrowserStore {
@@ -85,6 +89,17 @@ impl Store for BrowserStore {
             && storage.set_item(&format!("{}{key}", self.prefix), text).is_err()
         {
             web_sys::console::info_1(&"Gradus: the browser keeps nothing here (storage full or private mode).".into());
+        }
+    }
+
+    fn get_in_tab(&self, key: &str) -> Option<String> {
+        Self::storage_of_tab()?.get_item(&format!("{}{key}", self.prefix)).ok().flatten()
+    }
+
+    fn set_in_tab(&self, key: &str, text: &str) {
+        if let Some(storage) = Self::storage_of_tab() {
+            // Full or refused: then a reload begins anew.
+            let _ = storage.set_item(&format!("{}{key}", self.prefix), text);
         }
     }
 

@@ -43,7 +43,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A store that lasts as long as the value.
+/// A store that lasts as long as the value; of no tab.
 #[derive(Debug, Default)]
 pub struct MemoryStore(RefCell<BTreeMap<String, String>>);
 
@@ -54,6 +54,28 @@ impl Store for MemoryStore {
 
     fn set(&self, key: &str, text: &str) {
         self.0.borrow_mut().insert(key.to_owned(), text.to_owned());
+    }
+}
+
+/// The same store as the tab with this number has it.
+#[derive(Clone, Debug)]
+pub struct TabStore(pub Rc<MemoryStore>, pub u64);
+
+impl Store for TabStore {
+    fn get(&self, key: &str) -> Option<String> {
+        self.0.get(key)
+    }
+
+    fn set(&self, key: &str, text: &str) {
+        self.0.set(key, text);
+    }
+
+    fn get_in_tab(&self, key: &str) -> Option<String> {
+        self.0.get(&format!("tab/{}/{key}", self.1))
+    }
+
+    fn set_in_tab(&self, key: &str, text: &str) {
+        self.0.set(&format!("tab/{}/{key}", self.1), text);
     }
 }
 

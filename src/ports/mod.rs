@@ -73,6 +73,14 @@ pub trait Store {
     /// Keeps `text` under `key`; where nothing can be kept (private mode), nothing happens and the app works on.
     fn set(&self, key: &str, text: &str);
 
+    /// The text that this tab kept under `key`: over its reloads, not over its end.
+    fn get_in_tab(&self, _key: &str) -> Option<String> {
+        None
+    }
+
+    /// Keeps `text` for this tab; where nothing can be kept, nothing happens.
+    fn set_in_tab(&self, _key: &str, _text: &str) {}
+
     /// Asks that nothing of this origin is removed when the machine runs short of room; it may be refused.
     fn persist(&self) {}
 }

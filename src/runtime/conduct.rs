@@ -106,6 +106,8 @@ pub(super) enum Later {
     Tick(ComponentId),
     /// The page is told of what jobs are at.
     Announce,
+    /// What the visitor typed is kept.
+    KeepTyped,
 }
 
 /// All that the page knows.
@@ -167,6 +169,10 @@ pub(super) struct State {
     alarm: Option<Time>,
     /// When the estimates were kept last.
     pub(super) runs_kept: Option<Time>,
+    /// The components that hold what the visitor typed.
+    pub(super) typed: SortedSet<ComponentId>,
+    /// Not kept yet as they are.
+    pub(super) typed_changed: bool,
 }
 
 /// Acts on the state, then lets the effects follow, then tells the page; no borrow is held while it is told.
@@ -326,8 +332,11 @@ impl State {
             rests: 0,
             opening: None,
             runs_kept: None,
+            typed: SortedSet::default(),
+            typed_changed: false,
         };
         state.recall();
+        state.recall_typed();
         state
     }
 
@@ -376,6 +385,7 @@ impl State {
             }
             Later::StillOpening => self.still_opening(),
             Later::Tick(timer) => self.tick(timer),
+            Later::KeepTyped => self.keep_typed(),
             Later::Announce => {
                 if self.pressing == Pressing::Soon {
                     self.pressing = Pressing::Now;

@@ -10,7 +10,7 @@ use super::held::{Ending, Shown};
 use super::pool::{Stop, Task};
 use super::stored::{Inputs, Payload, inputs_key, outputs_key, payload};
 use super::tabs::Part;
-use super::take_up::Done;
+use super::take_up::{Done, RESULTS_KEPT};
 use super::view::Told;
 use crate::blocks::Event;
 use crate::ids::{Attempt, ComponentId, JobId, ListenerId, SessionId};
@@ -24,7 +24,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Panics of one listener after which its jobs run alone in a worker.
 const PANICS_BEFORE_ALONE: u32 = 2;
 
-/// Failed jobs whose inputs are kept, so that they can be run again.
+/// Failed jobs whose inputs are kept, so that they can be run again: fewer where these are as large as all results may be.
 const FAILED_KEPT: usize = 20;
 
 impl State {
@@ -190,7 +190,11 @@ impl State {
         });
         if let (End::Failed(_), true) = (end, own) {
             self.failed.push_back((job, listener, data.inputs.values.clone()));
-            self.failed.drain(..self.failed.len().saturating_sub(FAILED_KEPT));
+            let of = |(_, _, values): &(JobId, ListenerId, Vec<Value>)| values.iter().map(Value::bytes).sum::<usize>();
+            let mut bytes: usize = self.failed.iter().map(of).sum();
+            while self.failed.len() > FAILED_KEPT || bytes > RESULTS_KEPT {
+                bytes -= self.failed.pop_front().as_ref().map_or(bytes, of);
+            }
         }
         self.unwritten.insert(job, data);
         let own = own.then(|| self.take_end(job, listener, end, &outputs, live));
@@ -213,7 +217,7 @@ impl State {
         kept.attempt = Some(view.attempt);
         let took =
             view.began.zip(view.ended).map_or(0, |(began, ended)| ended.as_micros().saturating_sub(began.as_micros()));
-        let mut bytes = 0;
+        let mut bytes = outputs.iter().flatten().map(Value::bytes).sum();
         if super::STORAGE && self.book.log.is_some() && !outputs.is_empty() {
             let packed = payload(&outputs, outputs_key(job), Some(&mut self.book.values));
             bytes = match &packed {
@@ -288,8 +292,14 @@ impl State {
         }
     }
 
-    /// A result of a handler goes into a component; `tells` says whether that is a change.
+    /// A result of a handler goes into a component; `tells` says whether that is a change. What an earlier page was given
+    /// does not take the place of what the visitor typed after it.
     fn write(&mut self, id: ComponentId, value: Value, tells: bool) {
+        if tells {
+            self.forget_typed(id);
+        } else if self.typed.contains(&id) {
+            return;
+        }
         let app = Rc::clone(&self.app);
         let (Some(spec), Some(slot)) = (app.component(id), self.slots.get_mut(id.0 as usize)) else { return };
         if slot.held.is_none() {

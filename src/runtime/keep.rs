@@ -15,11 +15,11 @@ use crate::wire;
 const RUNS_EVERY: Duration = Duration::from_secs(1);
 
 /// Bytes as text for a store of texts.
-fn to_text(bytes: &[u8]) -> String {
+pub(super) fn to_text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn from_text(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_text(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let pairs = digits.chunks(2).map(|pair| {
         let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;

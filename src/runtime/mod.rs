@@ -15,6 +15,7 @@
 //! | `take_up`  | from a log or another tab to this page's state, and back  | recovery, replay, log compaction    |
 //! | `held`     | ends that are not written yet, and are not shown          | read-committed view                 |
 //! | `keep`     | what is kept in the small store beside the log            | key-value persistence               |
+//! | `typed`    | what the visitor typed, over a reload                     | form restoration                    |
 //! | `tabs`     | whether this page leads or follows, and what each does    | leader election, replication        |
 //! | `message`  | what tabs say to each other                               | wire protocol                       |
 //! | `look`     | from the state to what the page draws                     | selectors, presenter                |
@@ -36,6 +37,7 @@ mod status;
 mod stored;
 mod tabs;
 mod take_up;
+mod typed;
 pub mod view;
 mod visitor;
 
@@ -225,6 +227,19 @@ impl Runtime {
         }
         self.submit(ListenerId(place), inputs, watcher);
         Ok(())
+    }
+
+    /// What this tab kept of a view under `key`; nothing without storage.
+    #[must_use]
+    pub fn recall(&self, key: &str) -> Option<String> {
+        if STORAGE { self.state.borrow().ports.store.get_in_tab(key) } else { None }
+    }
+
+    /// Keeps what a view is to be when this tab is loaded again.
+    pub fn keep(&self, key: &str, text: &str) {
+        if STORAGE {
+            self.state.borrow().ports.store.set_in_tab(key, text);
+        }
     }
 
     /// Calls `observer` with "accepted", "started" or "ended" and the job, of all tabs, as it comes true.

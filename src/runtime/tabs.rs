@@ -56,7 +56,10 @@ impl State {
                     Ok(_) | Err(_) => {}
                 }
             }
-            TabSignal::Rest => self.rest(),
+            TabSignal::Rest => {
+                self.keep_typed();
+                self.rest();
+            }
             TabSignal::Wake => {
                 if self.part == Part::Opening && !self.stands {
                     self.take_part();

@@ -16,7 +16,7 @@ use crate::value::{NoteLevel, SortedMap, Value};
 use crate::wire;
 
 /// Results of ended jobs that are kept, in bytes, beside the number of them.
-const RESULTS_KEPT: usize = 32 << 20;
+pub(super) const RESULTS_KEPT: usize = 32 << 20;
 
 /// A job that ended, as this page keeps it for the log.
 pub(super) struct Done {

@@ -44,6 +44,7 @@ impl State {
                 held.face.value = value.clone();
             }
             slot.value = value;
+            self.note_typed(id);
             self.changed.insert(id);
             self.fire(Some(id), Event::Input);
             self.fire(Some(id), Event::Change);

@@ -65,6 +65,24 @@ impl Value {
             Self::Choices(..) => "choices",
         }
     }
+
+    /// About how many bytes it takes, in memory as when stored.
+    ///
+    /// ```
+    /// use gradus::prelude::*;
+    /// let picture = Picture::from_rgba(2, 3, vec![0; 24]).unwrap();
+    /// assert_eq!(Value::Gallery(vec![picture.clone(), picture]).bytes(), 48);
+    /// ```
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Number(_) | Self::Bool(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Picture(picture) => picture.rgba().len(),
+            Self::Gallery(pictures) => pictures.iter().map(|picture| picture.rgba().len()).sum(),
+            Self::Choices(all, _) => all.iter().map(String::len).sum(),
+        }
+    }
 }
 
 impl From<&str> for Value {

@@ -214,3 +214,18 @@ test("a refused field out of sight is brought into view, and in a box of one lin
   assert.equal((await place()).focused, true, "who is not refused stays where they are");
   await page.close();
 });
+
+test("a reload opens the same tab with what was typed and chosen there", async () => {
+  const page = await app.open("?engine=cpu");
+  await page.tab("Studio").click();
+  const studio = page.region("Studio");
+  await studio.getByLabel("Prompt", { exact: true }).fill("a red cube on sand");
+  await page.page.reload();
+  await page.page.waitForFunction(() => window.gradus?.snapshot);
+  assert.equal(await page.tab("Studio").getAttribute("aria-selected"), "true");
+  assert.equal(await studio.getByLabel("Prompt", { exact: true }).inputValue(), "a red cube on sand");
+  const other = await app.open("?engine=cpu");
+  assert.equal(await other.tab("Studio").getAttribute("aria-selected"), "false", "another visitor's is not touched");
+  await other.close();
+  await page.close();
+});

@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use gradus::blocks::App;
 use gradus::ids::{ComponentId, JobId, ListenerId, SessionId};
 use gradus::kernels::{Control as _, Engine, cpu::CpuEngine};
-use gradus::ports::memory::{ManualClock, ManualTimer, MemoryStore, MemoryWorkers, Origin, Tasks};
+use gradus::ports::memory::{ManualClock, ManualTimer, MemoryStore, MemoryWorkers, Origin, TabStore, Tasks};
 use gradus::ports::{TabSignal, Timer as _};
 use gradus::prelude::*;
 use gradus::runtime::view::Told;
@@ -132,7 +132,7 @@ impl Browser {
             timer,
             spawn: tasks.clone(),
             workers: workers.clone(),
-            store: self.store.clone(),
+            store: Rc::new(TabStore(self.store.clone(), session)),
             log: Some(Rc::new(self.origin.log(id))),
             tabs: Some(Rc::new(self.origin.tab(id))),
         };

@@ -19,7 +19,7 @@ pub fn dist(example: Option<&str>) -> Result<(), String> {
 }
 
 /// The roles of an app that is built as two modules; each is a feature of gradus.
-const ROLES: [&str; 2] = ["page", "worker"];
+pub const ROLES: [&str; 2] = ["page", "worker"];
 
 /// Two modules, so that a visitor has the page before the engines have come.
 fn build_apart(example: Option<&str>, folder: &Path) -> Result<(), String> {

@@ -28,9 +28,7 @@ const SUITES: [Suite; 9] = [
     ("clippy", || {
         gate(&["clippy", "--workspace", "--features", "gradus/faults", "--all-targets", "--", "-D", "warnings"])
     }),
-    ("clippy-wasm", || {
-        gate(&["clippy", "--all-targets", "--target", "wasm32-unknown-unknown", "--", "-D", "warnings"])
-    }),
+    ("clippy-wasm", clippy_wasm),
     ("clippy-apps", clippy_apps),
     ("native", || counted(&["test", "--workspace", "--features", "gradus/faults", "--no-fail-fast"])),
     ("browser", browser),
@@ -143,6 +141,16 @@ fn apps() -> Vec<String> {
 /// Packages outside of the workspace that no test builds.
 const FUZZ: &str = "fuzz";
 const BENCH_APP: &str = "tests/e2e/bench/onnx/app";
+
+/// With both roles in one module, and each by itself.
+fn clippy_wasm() -> Result<Count, String> {
+    let (start, end) = (["clippy", "--target", "wasm32-unknown-unknown"], ["--", "-D", "warnings"]);
+    let mut count = gate(&[&start[..], &["--all-targets"], &end].concat())?;
+    for role in dist::ROLES {
+        count.add(gate(&[&start[..], &["--features", role], &end].concat())?);
+    }
+    Ok(count)
+}
 
 fn clippy_apps() -> Result<Count, String> {
     let mut count = gate_in(FUZZ, &["clippy", "--all-targets", "--", "-D", "warnings"])?;

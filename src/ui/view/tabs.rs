@@ -25,9 +25,11 @@ impl Drawn for Tabs {
 }
 
 fn tabs(page: Page, children: &[Node]) -> El {
-    let shown = RwSignal::new(0usize);
     let count = children.len();
     let first = page.next_ids(count);
+    let kept = page.runtime.with_value(|runtime| runtime.recall(&key(first)));
+    let shown =
+        RwSignal::new(kept.and_then(|index| index.parse().ok()).filter(|&index| index < count).unwrap_or(0usize));
     let mut list = el("div", "tablist").attr("role", "tablist").attr("aria-label", page.app().name());
     let mut all = el("div", "tabs");
     let mut panels: Vec<Child> = Vec::new();
@@ -43,8 +45,11 @@ fn tabs(page: Page, children: &[Node]) -> El {
             .text(label)
             .live_attr("aria-selected", move || Some(selected().to_string()))
             .live_attr("tabindex", move || Some(if selected() { "0" } else { "-1" }.to_owned()))
-            .on("click", move |_| shown.set(index))
-            .on("keydown", move |event| by_key(&event, index, count, shown));
+            .on("click", move |_| {
+                shown.set(index);
+                page.with_runtime(|runtime| runtime.keep(&key(first), &index.to_string()));
+            })
+            .on("keydown", move |event| by_key(&event, index, count));
         list = list.child(tab);
         let panel = el("div", "tabpanel")
             .attr("role", "tabpanel")
@@ -58,14 +63,19 @@ fn tabs(page: Page, children: &[Node]) -> El {
     all.children(panels)
 }
 
-fn by_key(event: &web_sys::Event, index: usize, count: usize, shown: RwSignal<usize>) {
+/// Under which the tab that is shown is kept over a reload.
+fn key(first: usize) -> String {
+    format!("tab-{first}")
+}
+
+fn by_key(event: &web_sys::Event, index: usize, count: usize) {
     let Some(key) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
     let Some(to) = after(&key.key(), index, count) else { return };
     event.prevent_default();
-    shown.set(to);
     let list = target::<web_sys::Element>(event).and_then(|tab| tab.parent_element());
     let tab = list.and_then(|list| list.children().item(to as u32));
     if let Some(tab) = tab.and_then(|tab| tab.dyn_into::<web_sys::HtmlElement>().ok()) {
+        tab.click();
         // Focus can only fail on an element that is gone, and then there is nothing to focus.
         let _ = tab.focus();
     }
