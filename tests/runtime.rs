@@ -49,6 +49,13 @@ impl World {
     }
 
     fn with(page: fn(&Ui), worker: fn(&Ui), cores: usize, starts: bool) -> Self {
+        let world = Self::starting(page, worker, cores, starts);
+        world.settle();
+        world
+    }
+
+    /// Its workers are not up yet.
+    fn starting(page: fn(&Ui), worker: fn(&Ui), cores: usize, starts: bool) -> Self {
         let build = |describe: fn(&Ui)| -> Rc<App> { Rc::new(Blocks::named("test", describe).build().unwrap()) };
         let (clock, tasks, store) =
             (Rc::new(ManualClock::default()), Rc::new(Tasks::default()), Rc::<MemoryStore>::default());
@@ -77,9 +84,7 @@ impl World {
         let options = Options { engine: EngineChoice::Auto, session: SessionId(1), seed: 7 };
         let runtime = Runtime::new(build(page), ports, options);
         runtime.open();
-        let world = Self { runtime, clock, tasks, workers, store };
-        world.settle();
-        world
+        Self { runtime, clock, tasks, workers, store }
     }
 
     /// Lets everything happen that happens without time; of what goes on for ever, some.
@@ -358,6 +363,28 @@ fn a_cancel_is_over_at_the_next_checkpoint() {
 }
 
 #[test]
+fn before_its_worker_is_up_a_job_waits_and_a_cancel_is_over_at_once() {
+    COUNT.set(0);
+    let world = World::starting(patient, patient, 3, true);
+    for label in ["One", "One", "Endless", "Endless"] {
+        world.runtime.fire(world.find(label), Event::Click);
+    }
+    world.workers.be_late(world.workers.running()[0], "The way is long.");
+    world.runtime.cancel(JobId(1));
+    world.runtime.cancel(JobId(3));
+    assert_eq!(world.states(), [("cancelled", 1), ("waiting", 1), ("cancelled", 1), ("waiting", 1)]);
+    let workers = world.workers.running();
+    world.settle();
+    assert_eq!(world.runtime.take_changes().toasts[0].text, "The way is long.");
+    world.advance(Duration::from_secs(6));
+    assert_eq!(world.states(), [("cancelled", 1), ("running", 1), ("cancelled", 1), ("running", 1)]);
+    assert_eq!(world.workers.running(), workers, "no worker was ended for it");
+    COUNT.set(100);
+    world.settle();
+    assert_eq!(world.states()[1], ("done", 1));
+}
+
+#[test]
 fn a_broken_worker_is_replaced() {
     COUNT.set(0);
     let world = World::new(patient);
@@ -383,17 +410,8 @@ fn what_cannot_start_says_so() {
     };
     check(World::with(patient, patient, 2, false), "it does not start");
     // An app that is not the same each time it is described.
-    check(
-        World::with(
-            patient,
-            |ui| {
-                ui.add(Button::new("Other"));
-            },
-            2,
-            true,
-        ),
-        "another app",
-    );
+    let other = |ui: &Ui| drop(ui.add(Button::new("Other")));
+    check(World::with(patient, other, 2, true), "another app");
 }
 
 #[test]

@@ -37,11 +37,11 @@ pub fn role() -> Role {
     if web_sys::window().is_some() { Role::Page } else { Role::Worker }
 }
 
-/// Says that this module was built for the other role alone.
+/// Ends this instance, whose module was built for the other role alone; a page hears of its worker's end.
 #[cfg(any(feature = "page", feature = "worker"))]
 pub fn refuse(role: Role) {
-    let what = format!("Gradus: this module was not built for the {role:?}. Make the folder with `cargo xtask dist`.");
-    web_sys::console::error_1(&what.into());
+    let what = format!("this module was not built for the {role:?}; make the folder anew with `cargo xtask dist`");
+    wasm_bindgen::throw_str(&what);
 }
 
 /// The value of a parameter in the page's address.

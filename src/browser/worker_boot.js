@@ -30,21 +30,30 @@ export function start(glue, module) {
     return worker;
   }
   const own = new URL(apart, glue).href;
-  compiled ??= compile(own.replace(/\.js$/, "_bg.wasm"));
-  compiled.then((module) => worker.postMessage({ glue: own, module }), (error) => {
-    // So that the next worker tries again.
-    compiled = undefined;
-    worker.dispatchEvent(new ErrorEvent("error", { message: `the part of the app that makes its results could not be fetched (${error.message}). Check the connection and run again` }));
-  });
+  // What a worker says are bytes, so a text is known as this page's own word.
+  const tell = (text) => worker.dispatchEvent(new MessageEvent("message", { data: text }));
+  compiled ??= compile(own.replace(/\.js$/, "_bg.wasm"), tell);
+  compiled.then((module) => worker.postMessage({ glue: own, module }));
   return worker;
 }
 
-async function compile(address) {
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`${response.status} ${address}`);
-  // A host that does not know wasm gives it another type, which is refused while it streams.
-  if (response.headers.get("content-type") === "application/wasm") return WebAssembly.compileStreaming(response);
-  return WebAssembly.compile(await response.arrayBuffer());
+// Asks until it comes: what waits for it would else fail, job by job, while a connection is gone for a minute.
+async function compile(address, tell) {
+  for (let wait = 1000; ; wait = Math.min(2 * wait, 30_000)) {
+    try {
+      const response = await fetch(address);
+      if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+      // A host that does not know wasm gives it another type, which is refused while it streams.
+      if (response.headers.get("content-type") === "application/wasm") return await WebAssembly.compileStreaming(response);
+      return await WebAssembly.compile(await response.arrayBuffer());
+    } catch (error) {
+      tell(`The part of this app that makes its results did not come (${error.message}). It is asked for again, and what waits is kept. Should this last, reload the page.`);
+      await new Promise((later) => {
+        setTimeout(later, wait);
+        addEventListener("online", later, { once: true });
+      });
+    }
+  }
 }
 
 /** What a module gives that computes in this memory; nothing where this browser does not know its instructions. */

@@ -71,7 +71,10 @@ impl Workers for BrowserWorkers {
         };
         let heard = Rc::clone(&listener);
         let on_message = Closure::<dyn FnMut(_)>::new(move |event: web_sys::MessageEvent| {
-            if let Ok(bytes) = event.data().dyn_into::<Uint8Array>() {
+            let data = event.data();
+            if let Some(why) = data.as_string() {
+                heard(id, WorkerSignal::Late(why));
+            } else if let Ok(bytes) = data.dyn_into::<Uint8Array>() {
                 heard(id, WorkerSignal::Message(bytes.to_vec()));
             }
         });

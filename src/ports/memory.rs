@@ -217,6 +217,11 @@ impl MemoryWorkers {
         self.to_page.borrow_mut().push_back((worker, WorkerSignal::Message(bytes)));
     }
 
+    /// A worker takes its time to start.
+    pub fn be_late(&self, worker: WorkerId, why: &str) {
+        self.to_page.borrow_mut().push_back((worker, WorkerSignal::Late(why.to_owned())));
+    }
+
     /// Breaks a worker, as a browser would that ran out of memory.
     pub fn break_worker(&self, worker: WorkerId, reason: &str) {
         self.to_page.borrow_mut().push_back((worker, WorkerSignal::Broken(reason.to_owned())));

@@ -48,6 +48,8 @@ pub enum WorkerSignal {
     Message(Vec<u8>),
     /// The worker could not be started or broke outside of a handler; the reason.
     Broken(String),
+    /// The worker takes its time to start, and why, in words for the visitor.
+    Late(String),
 }
 
 /// How the page hears from a worker.

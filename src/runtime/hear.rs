@@ -16,6 +16,7 @@ impl State {
     pub(super) fn hear(&mut self, worker: WorkerId, signal: WorkerSignal) {
         let message = match signal {
             WorkerSignal::Broken(reason) => return self.worker_broke(worker, &reason),
+            WorkerSignal::Late(why) => return self.toast(Toast::new(NoteLevel::Warning, why)),
             WorkerSignal::Message(bytes) => wire::decode(&bytes),
         };
         match message {

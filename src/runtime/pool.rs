@@ -37,9 +37,29 @@ struct State {
     runs: Runs,
     link: Rc<dyn Link>,
     ready: bool,
-    /// What is said before the worker is up.
-    outbox: Vec<Vec<u8>>,
+    /// What is said once the worker is up.
+    outbox: Vec<ToWorker>,
     jobs: SortedMap<JobId, Attempt>,
+}
+
+impl State {
+    fn say(&self, message: &ToWorker) {
+        // Encoding fails only without memory; the job then never begins and can be cancelled.
+        if let Ok(bytes) = wire::encode(message) {
+            self.link.send(bytes);
+        }
+    }
+
+    /// Takes a job back that this worker, which is not up, was to be given.
+    fn take_back(&mut self, job: JobId) {
+        self.jobs.remove(&job);
+        for message in &mut self.outbox {
+            if let ToWorker::Run { jobs, .. } = message {
+                jobs.retain(|other| other.job != job);
+            }
+        }
+        self.outbox.retain(|message| !matches!(message, ToWorker::Run { jobs, .. } if jobs.is_empty()));
+    }
 }
 
 /// The workers of a page.
@@ -83,7 +103,7 @@ impl Pool {
                         state.runs = task.runs;
                         state.jobs.extend(task.jobs.iter().map(|job| (job.job, job.attempt)));
                     }
-                    self.send(worker, &ToWorker::Run { listener: task.listener, jobs: task.jobs });
+                    self.send(worker, ToWorker::Run { listener: task.listener, jobs: task.jobs });
                 }
                 None => self.backlog.push_back(task),
             }
@@ -115,14 +135,12 @@ impl Pool {
         worker
     }
 
-    fn send(&mut self, worker: WorkerId, message: &ToWorker) {
+    fn send(&mut self, worker: WorkerId, message: ToWorker) {
         let Some(state) = self.workers.get_mut(&worker) else { return };
-        // Encoding fails only without memory; the job then never begins and can be cancelled.
-        let Ok(bytes) = wire::encode(message) else { return };
         if state.ready {
-            state.link.send(bytes);
+            state.say(&message);
         } else {
-            state.outbox.push(bytes);
+            state.outbox.push(message);
         }
     }
 
@@ -130,8 +148,8 @@ impl Pool {
     pub(super) fn ready(&mut self, worker: WorkerId) {
         if let Some(state) = self.workers.get_mut(&worker) {
             state.ready = true;
-            for bytes in std::mem::take(&mut state.outbox) {
-                state.link.send(bytes);
+            for message in std::mem::take(&mut state.outbox) {
+                state.say(&message);
             }
         }
     }
@@ -171,12 +189,19 @@ impl Pool {
         }
         let found = self.workers.iter().find(|(_, state)| state.jobs.get(&job) == Some(&attempt));
         let Some((&worker, state)) = found else { return Stop::Over };
+        if !state.ready {
+            if let Some(state) = self.workers.get_mut(&worker) {
+                state.take_back(job);
+            }
+            self.hand_out();
+            return Stop::Over;
+        }
         if state.runs == Runs::Blocking {
             self.end(worker);
             self.hand_out();
             return Stop::Over;
         }
-        self.send(worker, &ToWorker::Cancel { job, attempt });
+        self.send(worker, ToWorker::Cancel { job, attempt });
         Stop::Asked
     }
 

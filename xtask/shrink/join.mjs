@@ -16,6 +16,6 @@ if (!boot || !existsSync(join(dist, boot))) throw new Error(`the page in ${dist}
 for (const name of [wasm, glue, "snippets"]) cpSync(join(workers, name), join(dist, name), { recursive: true });
 const page = join(dist, "index.html");
 const text = readFileSync(page, "utf8");
-const named = text.replace(/<head[^>]*>/, (head) => `${head}\n<meta name="gradus-workers" content="./${glue}" />`);
+const named = text.replace(/<head[^>]*>/, (head) => `${head}\n<meta name="gradus-workers" content="./${glue}" />\n`);
 if (named === text) throw new Error(`${page} has no <head>`);
 writeFileSync(page, named);

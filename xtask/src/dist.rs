@@ -23,8 +23,9 @@ pub const ROLES: [&str; 2] = ["page", "worker"];
 
 /// Two modules, so that a visitor has the page before the engines have come.
 fn build_apart(example: Option<&str>, folder: &Path) -> Result<(), String> {
-    let name = folder.parent().and_then(Path::file_name).unwrap_or_default();
-    let workers = root().join("target/workers").join(name);
+    // An app elsewhere may be given by a path that ends in dots.
+    let package = root().join(package(example)).canonicalize().map_err(|error| format!("the app's folder: {error}"))?;
+    let workers = root().join("target/workers").join(package.file_name().unwrap_or_default());
     build(example, Some(ROLES[0]), folder)?;
     // The one is made small while the other compiles, as neither keeps two cores busy.
     std::thread::scope(|scope| {
@@ -54,7 +55,7 @@ fn shrink(folder: &Path) -> Result<(), String> {
 fn is_apart(example: Option<&str>) -> Result<bool, String> {
     let arguments = ["tree", "--package", "gradus", "--depth", "0", "--format", "{f}"];
     let features = ask_in(&package(example), "cargo", &arguments)
-        .ok_or("`cargo tree` does not know the package's dependency gradus; is it named in its Cargo.toml?")?;
+        .ok_or("`cargo tree --package gradus` fails in the app's folder; run it there to see why. The app needs the dependency under this name")?;
     Ok(example != Some(FIXTURE) && features.split(',').any(|feature| feature.trim() == "pictures"))
 }
 

@@ -28,17 +28,18 @@ pub fn measure(example: Option<&str>) -> Result<Size, String> {
     let glue = files(&folder).into_iter().filter(|path| is(path, "js") && named.contains(&name(path)));
     let opening = glue.fold(named.clone(), |all, path| all + &text(&path));
     let mut size = Size::default();
+    let wasm = |path: &PathBuf| is(path, "wasm") && opening.contains(&name(path));
+    if !files(&folder).iter().any(wasm) {
+        return Err(format!("{} has no page. Run `cargo xtask dist` first.", folder.display()));
+    }
     for file in files(&folder).into_iter().filter(|path| is(path, "wasm") || is(path, "js")) {
         size.raw += file.metadata().map_err(|error| error.to_string())?.len();
         // Node is there for the browser tests, and has the zlib that servers have.
         let script = "const z=require('zlib'),f=require('fs');console.log(z.gzipSync(f.readFileSync(process.argv[1]),{level:9}).length)";
-        let gzipped = ask("node", &["-e", script, &file.to_string_lossy()]).and_then(|text| text.parse().ok());
-        let gzipped = gzipped.unwrap_or(0u64);
+        let gzipped = ask("node", &["-e", script, &file.to_string_lossy()]).and_then(|text| text.parse::<u64>().ok());
+        let gzipped = gzipped.ok_or_else(|| format!("node could not gzip {}", file.display()))?;
         size.gzipped += gzipped;
         size.opening += if opening.contains(&name(&file)) { gzipped } else { 0 };
-    }
-    if size.gzipped == 0 {
-        return Err(format!("{} has no page. Run `cargo xtask dist` first.", folder.display()));
     }
     Ok(size)
 }

@@ -94,5 +94,12 @@ for (const query of ["?engine=cpu", "?engine=gpu"]) {
   }
   await page.close();
 }
-say("requests_to_open", demo.server.requests.filter((path) => !path.endsWith("favicon.ico")).length / 2, "requests");
+const workers = await (async () => {
+  const page = await demo.open();
+  const name = await page.page.getAttribute('meta[name="gradus-workers"]', "content");
+  await page.close();
+  return name.replace(/^\.\/(.*)\.js$/, "$1");
+})();
+const asked = demo.server.requests.filter((path) => !path.endsWith("favicon.ico") && !path.includes(workers));
+say("requests_to_open", asked.length / 3, "requests");
 await demo.stop();
