@@ -410,7 +410,7 @@ fn what_cannot_start_says_so() {
     };
     check(World::with(patient, patient, 2, false), "it does not start");
     // An app that is not the same each time it is described.
-    let other = |ui: &Ui| drop(ui.add(Button::new("Other")));
+    let other = |ui: &Ui| ui.default_concurrency_count(2);
     check(World::with(patient, other, 2, true), "another app");
 }
 

@@ -454,3 +454,47 @@ fn a_handler_gives_a_dropdown_other_choices() {
     assert!(script("old").unwrap_err().contains("Choose one of the list"));
     assert_eq!(script("new"), Ok(()));
 }
+
+/// What was submitted to a GPU goes on after its handler was dropped.
+#[test]
+fn a_slot_is_free_when_nothing_of_its_job_computes_any_more() {
+    let world = World::new(|ui| {
+        let out = ui.add(Textbox::new().label("Out"));
+        let paint = async |ctx: Context| {
+            ctx.engine().await?;
+            world::sleep(&ctx, 1000).await;
+            Ok::<_, Error>("painted".to_owned())
+        };
+        ui.add(Button::new("Paint")).click(paint, (), out);
+    });
+    world.click("Paint");
+    world.click("Paint");
+    world.pass(100);
+    world::COMPUTES.set(true);
+    world.runtime.cancel(world.running()[0]);
+    world.pass(500);
+    assert_eq!(world.states(), [("running", 1), ("waiting", 1)]);
+    world::COMPUTES.set(false);
+    world.pass(100);
+    assert_eq!(world.states(), [("cancelled", 1), ("running", 1)]);
+}
+
+#[test]
+fn random_numbers_are_the_jobs_own_at_each_attempt() {
+    thread_local!(static DRAWN: std::cell::RefCell<Vec<(u64, u64)>> = const { std::cell::RefCell::new(Vec::new()) });
+    let world = World::new(|ui| {
+        let draw = async |ctx: Context| {
+            DRAWN.with_borrow_mut(|drawn| drawn.push((ctx.random(), ctx.random())));
+            world::sleep(&ctx, 1000).await;
+        };
+        ui.add(Button::new("Draw")).click(draw, (), ());
+    });
+    world.click("Draw");
+    world.pass(100);
+    world.workers.break_worker(world.workers.running()[0], "out of memory");
+    world.pass(3_000);
+    world.click("Draw");
+    world.pass(3_000);
+    let drawn = DRAWN.take();
+    assert_eq!((drawn.len(), drawn[0], drawn[2] == drawn[0]), (3, drawn[1], false));
+}

@@ -122,7 +122,8 @@ test("a picture is kept as a PNG file with how it was made", async () => {
   const s = await studio("?engine=cpu", { acceptDownloads: true });
   await small(s, "scene", "a cube <b>мяч</b>");
   await s.paint();
-  await s.region.getByText("Seed").last().waitFor();
+  const said = await s.region.getByRole("figure", { name: "Result", exact: true }).textContent();
+  for (const fact of ["Size97×80", "Modelscene", "Seed7", "Qualitylow"]) assert.ok(said.includes(fact), `${fact} in ${said}`);
   await s.region.getByRole("img", { name: "Result: a cube <b>мяч</b>", exact: true }).waitFor();
   const download = s.page.page.waitForEvent("download");
   await s.page.pressIn(s.region, "Download PNG");
@@ -131,6 +132,8 @@ test("a picture is kept as a PNG file with how it was made", async () => {
   const file = Buffer.concat(chunks);
   assert.equal(file.subarray(1, 4).toString(), "PNG");
   assert.ok(file.includes(Buffer.from("a cube <b>мяч</b>")) && file.includes("iTXt"));
+  // A name, no compression, no language, no translation.
+  for (const [name, text] of [["Seed", "7"], ["Quality", "low"]]) assert.ok(file.includes(`iTXt${name}\0\0\0\0\0${text}`), name);
   assert.match((await download).suggestedFilename(), /\.png$/);
   await s.page.close();
 });

@@ -1,14 +1,17 @@
 //! Page and worker in one thread, on a virtual clock.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use gradus::blocks::App;
 use gradus::ids::{ComponentId, JobId, SessionId};
-use gradus::kernels::{Control as _, Engine, cpu::CpuEngine};
+use gradus::kernels::{Buffer, Control, Engine, EngineError, Recording, cpu::CpuEngine};
 use gradus::ports::memory::{ManualClock, ManualTimer, MemoryStore, MemoryWorkers, Tasks};
 use gradus::prelude::*;
 use gradus::runtime::view::Toast;
@@ -41,7 +44,36 @@ impl Engines for CpuEngines {
     }
 
     fn open(&self, _: EngineChoice) -> LocalBoxFuture<'static, Result<Rc<dyn Engine>, Error>> {
-        async { Ok(Rc::new(CpuEngine::new("test")) as Rc<dyn Engine>) }.boxed_local()
+        async { Ok(Rc::new(Resting(CpuEngine::new("test"))) as Rc<dyn Engine>) }.boxed_local()
+    }
+}
+
+thread_local! {
+    /// What was submitted to the engine still computes, as on a GPU after a handler was dropped.
+    pub static COMPUTES: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Resting(CpuEngine);
+
+impl Engine for Resting {
+    fn info(&self) -> &EngineInfo {
+        self.0.info()
+    }
+
+    fn buffer(&self, label: &str, words: usize) -> Result<Buffer, EngineError> {
+        self.0.buffer(label, words)
+    }
+
+    fn run<'a>(&'a self, all: &'a Recording, by: &'a dyn Control) -> LocalBoxFuture<'a, Result<(), EngineError>> {
+        self.0.run(all, by)
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
+        self.0.read(buffer)
+    }
+
+    fn idle(&self) -> LocalBoxFuture<'_, ()> {
+        poll_fn(|_| if COMPUTES.get() { Poll::Pending } else { Poll::Ready(()) }).boxed_local()
     }
 }
 
