@@ -39,6 +39,7 @@ export function start(glue, module) {
 
 // Asks until it comes: what waits for it would else fail, job by job, while a connection is gone for a minute.
 async function compile(address, tell) {
+  let told;
   for (let wait = 1000; ; wait = Math.min(2 * wait, 30_000)) {
     try {
       const response = await fetch(address);
@@ -47,7 +48,9 @@ async function compile(address, tell) {
       if (response.headers.get("content-type") === "application/wasm") return await WebAssembly.compileStreaming(response);
       return await WebAssembly.compile(await response.arrayBuffer());
     } catch (error) {
-      tell(`The part of this app that makes its results did not come (${error.message}). It is asked for again, and what waits is kept. Should this last, reload the page.`);
+      // Once for each reason.
+      if (told !== error.message) tell(`The part of this app that makes its results did not come (${error.message}). It is asked for again, and what waits is kept. Should this last, reload the page.`);
+      told = error.message;
       await new Promise((later) => {
         setTimeout(later, wait);
         addEventListener("online", later, { once: true });
