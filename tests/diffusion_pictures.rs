@@ -145,6 +145,27 @@ fn a_slow_decoder_has_previews_of_its_latents() {
     });
 }
 
+/// A plan's bind groups are for all its steps and pictures: what a preview makes for itself takes none of them along.
+#[test]
+fn a_gpu_makes_the_bind_groups_of_a_plan_once() {
+    pollster::block_on(async {
+        let engine = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        let (_, pipeline) = pipeline("sd1", &engine, &control()).await;
+        let request = Request { prompt: "a red ball".into(), steps: 4, ..pipeline.usual_request() };
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            let (watcher, before) = (Watcher { curious: true, ..Watcher::default() }, engine.bind_groups());
+            pipeline.generate(&request, &engine, &control(), &watcher).await.unwrap();
+            assert_eq!(watcher.previews.borrow().len(), 3);
+            made.push(engine.bind_groups() - before);
+        }
+        println!("{made:?} bind groups");
+        assert!(made[0] > 100, "{made:?}");
+        // One a preview, and those of the pixels and of three stages' flags.
+        assert!(made[1] <= 3 + 4, "{made:?}");
+    });
+}
+
 #[test]
 fn what_cannot_be_made_is_refused_in_words() {
     pollster::block_on(async {

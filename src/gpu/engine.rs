@@ -28,9 +28,11 @@ type Bound = (usize, usize, Vec<BufferId>);
 #[derive(Default)]
 struct Memory {
     buffers: RefCell<SortedMap<BufferId, wgpu::Buffer>>,
-    /// Made once for a plan, which is run at each step; all forgotten as soon as any buffer is freed. In the order in which
+    /// Made once for a plan, which is run at each step; forgotten when one of its buffers is freed. In the order in which
     /// they were made, which is the order in which they are wanted: a list needs less code than a map.
     groups: RefCell<Vec<(Bound, wgpu::BindGroup)>>,
+    /// How many were made, those that are forgotten too.
+    made: Cell<usize>,
     /// The place behind the last that was wanted.
     next: Cell<usize>,
     /// Buffers of which it is not known yet whether there is room, or known that there is none.
@@ -123,6 +125,13 @@ impl GpuEngine {
     #[must_use]
     pub fn shader(&self, kernel: &Kernel) -> String {
         super::pipelines::shader(&self.device, kernel)
+    }
+
+    /// How many bind groups were made so far.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn bind_groups(&self) -> usize {
+        self.memory.made.get()
     }
 
     /// Natively nothing calls back unless the device is polled; in the browser this does nothing.
@@ -321,6 +330,7 @@ impl GpuEngine {
             dispatch.buffers.iter().map(|buffer| self.find(buffer, kernel.name)).collect();
         let made = self.bind(pipeline, &buffers?, dispatch.params.len() as u64);
         groups.push((key, made.clone()));
+        self.memory.made.set(self.memory.made.get() + 1);
         Ok(made)
     }
 
@@ -409,7 +419,8 @@ impl Engine for GpuEngine {
         let all = Rc::downgrade(&self.memory);
         Ok(Buffer::new(id, words, move |id| {
             let Some(all) = all.upgrade() else { return };
-            all.groups.borrow_mut().clear();
+            // Only those that name it: a preview's small buffer goes at each step, and a plan's groups are for all steps.
+            all.groups.borrow_mut().retain(|((_, _, ids), _)| !ids.contains(&id));
             all.allocating.borrow_mut().retain(|(of, _)| *of != id);
             let gone = all.buffers.borrow_mut().remove(&id);
             if let Some(buffer) = gone {
