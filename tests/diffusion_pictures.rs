@@ -145,6 +145,29 @@ fn a_slow_decoder_has_previews_of_its_latents() {
     });
 }
 
+/// The encoder is a stage of its own, where there is a picture for it.
+#[test]
+fn a_picture_says_how_long_each_of_its_stages_took() {
+    pollster::block_on(async {
+        let engine = CpuEngine::new("test");
+        let (_, pipeline) = pipeline("sd1", &engine, &control()).await;
+        let mut request = Request { prompt: "a red ball".into(), steps: 2, ..pipeline.usual_request() };
+        let slow = Ticking::by(Duration::from_millis(50));
+        let mut began = None;
+        for stages in [vec!["text", "2 steps", "decoder"], vec!["text", "encoder", "1 steps", "decoder"]] {
+            request.start = began.map(|picture| Start { picture, strength: 0.5, mask: None });
+            let made = pipeline.generate(&request, &engine, &slow, &Watcher::default()).await.unwrap().remove(0);
+            let took = made.fact("Time").unwrap();
+            // "2 steps 0.4 s (0.2 s each)": a stage, and how long.
+            let parts = took.split(", ").map(|part| part.split(" s (").next().unwrap().trim_end_matches(" s"));
+            let (names, times): (Vec<&str>, Vec<&str>) = parts.filter_map(|part| part.rsplit_once(' ')).unzip();
+            assert_eq!(names, stages, "{took}");
+            assert!(times.iter().all(|time| time.parse::<f32>().unwrap() >= 0.05), "{took}");
+            began = Some(made);
+        }
+    });
+}
+
 /// A plan's bind groups are for all its steps and pictures: what a preview makes for itself takes none of them along.
 #[test]
 fn a_gpu_makes_the_bind_groups_of_a_plan_once() {

@@ -27,6 +27,13 @@ pub(super) struct Beginning {
     mask: Option<Vec<f32>>,
 }
 
+impl Beginning {
+    /// Whether the encoder read a picture for it.
+    pub(super) fn encoded(&self) -> bool {
+        self.start.is_some() || self.kept.is_some()
+    }
+}
+
 impl Start {
     /// Whether nothing but noise is begun from: diffusers' masks at full strength.
     fn forgets(&self) -> bool {

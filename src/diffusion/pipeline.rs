@@ -263,7 +263,9 @@ impl Pipeline {
         let said = self.read_prompts(&mut ready, shape, request, &marked, run).await?;
         let text_took = control.now().since(began);
 
+        let began = control.now();
         let from = self.read_pictures(request, run).await?;
+        let encoder_took = from.encoded().then(|| control.now().since(began));
         let mut generator = Generator::new(request.seed);
         let mut sampling = self.sampling(&mut ready, shape, run).await?;
         let frame = Frame::new(shape, scale as usize, engine)?;
@@ -301,7 +303,7 @@ impl Pipeline {
         } else {
             *self.ready.borrow_mut() = ready;
         }
-        let took = times(text_took, (steps_took, total), control.now().since(began));
+        let took = times(text_took, encoder_took, (steps_took, total), control.now().since(began));
         Ok(pictures.into_iter().map(|picture| picture.with_fact("Time", took.clone())).collect())
     }
 
@@ -388,12 +390,13 @@ impl Pipeline {
     }
 }
 
-/// How long the stages took, in words.
-fn times(text: Duration, (steps, count): (Duration, u64), decoder: Duration) -> String {
+/// How long the stages took, in words; the encoder's where it read a picture.
+fn times(text: Duration, encoder: Option<Duration>, (steps, count): (Duration, u64), decoder: Duration) -> String {
     let seconds = |time: Duration| decimal(time.as_secs_f64(), 2);
     let each = steps / count.max(1) as u32;
+    let encoder = encoder.map_or_else(String::new, |time| format!(", encoder {} s", seconds(time)));
     format!(
-        "text {} s, {count} steps {} s ({} s each), decoder {} s",
+        "text {} s{encoder}, {count} steps {} s ({} s each), decoder {} s",
         seconds(text),
         seconds(steps),
         seconds(each),

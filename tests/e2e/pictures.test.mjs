@@ -30,7 +30,8 @@ test("a picture is begun from another one, and only where the mask is white", as
   assert.ok(made.top[0] > 150 && made.top[1] < 110, `what is black in the mask stays red: ${made.top}`);
   assert.ok(made.bottom[1] > made.bottom[0] && made.bottom[1] > made.bottom[2], `what is white becomes grass: ${made.bottom}`);
   const facts = await figure.textContent();
-  assert.match(facts, /Timetext \d+(\.\d+)? s, 8 steps \d+(\.\d+)? s/);
+  const s = String.raw`\d+(\.\d+)? s`;
+  assert.match(facts, new RegExp(`Timetext ${s}, encoder ${s}, 8 steps ${s} \\(${s} each\\), decoder ${s}`));
 
   // A sampler that does not fit is refused with what to do.
   await region.getByText("Settings of the network").click();
