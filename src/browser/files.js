@@ -130,7 +130,9 @@ async function version(address) {
     // Of a text the length that is told may be the compressed one, and another host need not say so: it is fetched at once.
     const text = /\.(json|txt)$/.test(new URL(address).pathname);
     const response = await reached(address, text ? {} : { method: "HEAD" });
-    if (response.status === 404) {
+    // Hosts of single pages answer with their page where there is no file, and no model has one of that kind.
+    const page = response.headers.get("content-type")?.startsWith("text/html");
+    if (response.status === 404 || page) {
       // Without a network it is known that there is none.
       await keep(key, "null");
       return undefined;

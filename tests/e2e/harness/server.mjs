@@ -32,10 +32,11 @@ const damage = () => new Transform({
  * Without `ranges` it sends whole files, and does not say either how long they are, as servers that compress do not; with
  * `lengths` it does, as simple ones do.
  * `tag` may be set to what all files bear as their version.
+ * With `page` it answers with its page for files that are not there, as hosts of single pages do.
  * `maxAge` lets a browser keep what it fetched for so many seconds, as hosts do.
  * @returns {Promise<{ url: string, requests: string[], ranges: string[], damaged?: RegExp, tag?: string,
  *   gate?: (path: string, start: number) => Promise<void> | void, close(): Promise<void> }>} */
-export async function serve(folder, { subPath = "/some/where/", ranges = true, lengths = ranges, beside = {}, hub = false, maxAge } = {}) {
+export async function serve(folder, { subPath = "/some/where/", ranges = true, lengths = ranges, beside = {}, hub = false, page = false, maxAge } = {}) {
   const root = resolve(folder);
   const requests = [];
   const through = (path) => (served.damaged?.test(path) ? damage() : new PassThrough());
@@ -44,8 +45,12 @@ export async function serve(folder, { subPath = "/some/where/", ranges = true, l
     requests.push(path);
     const inside = path.startsWith(subPath) ? path.slice(subPath.length) || "index.html" : undefined;
     const [mount, there] = Object.entries(beside).find(([mount]) => inside?.startsWith(`${mount}/`)) ?? ["", root];
-    const file = inside === undefined ? undefined : join(resolve(there), normalize(`/${inside.slice(mount.length)}`));
-    const found = file && (await stat(file).catch(() => undefined));
+    let file = inside === undefined ? undefined : join(resolve(there), normalize(`/${inside.slice(mount.length)}`));
+    let found = file && (await stat(file).catch(() => undefined));
+    if (page && file && !found) {
+      file = join(root, "index.html");
+      found = await stat(file);
+    }
     if (!found?.isFile()) {
       response.writeHead(404, hub ? { "access-control-allow-origin": "*" } : {}).end("not found");
       return;
