@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use gradus::Error;
 use gradus::diffusion::{Needs, Pipeline, Report, Request};
+use gradus::gpu;
 use gradus::kernels::{Buffer, Control, Engine, EngineError, Recording, cpu::CpuEngine};
 use gradus::ports::Files;
 use gradus::ports::memory::MemoryFiles;
@@ -25,17 +26,22 @@ fn control() -> Ticking {
     Ticking::by(Duration::from_millis(2))
 }
 
-/// An engine with little memory: what is asked for beyond it is refused, as a GPU's driver does.
+/// An engine with little memory: what is asked for beyond it is refused, as a GPU's driver does. It counts what is read back.
 struct Tight {
-    engine: CpuEngine,
+    engine: Rc<dyn Engine>,
     most: u64,
     used: Rc<Cell<u64>>,
     highest: Cell<u64>,
+    reads: Cell<usize>,
 }
 
 impl Tight {
     fn of(most: u64) -> Self {
-        Self { engine: CpuEngine::new("test"), most, used: Rc::default(), highest: Cell::new(0) }
+        Self::over(Rc::new(CpuEngine::new("test")), most)
+    }
+
+    fn over(engine: Rc<dyn Engine>, most: u64) -> Self {
+        Self { engine, most, used: Rc::default(), highest: Cell::new(0), reads: Cell::new(0) }
     }
 }
 
@@ -68,6 +74,7 @@ impl Engine for Tight {
     }
 
     fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
+        self.reads.set(self.reads.get() + 1);
         self.engine.read(buffer)
     }
 
@@ -76,32 +83,61 @@ impl Engine for Tight {
     }
 }
 
+fn engines() -> [Rc<dyn Engine>; 2] {
+    let gpu = pollster::block_on(async { gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap() });
+    [Rc::new(CpuEngine::new("test")), Rc::new(gpu)]
+}
+
 #[test]
 fn where_memory_is_short_the_stages_take_turns_and_the_picture_is_the_same() {
-    pollster::block_on(async {
+    for engine in engines() {
         for fixture in ["sd1", "xl", "flow"] {
-            let roomy = Tight::of(u64::MAX);
-            let whole = pipeline(fixture, &roomy, &Watcher::default()).await;
-            let request = Request { prompt: "a red ball".into(), steps: 3, ..whole.usual_request() };
-            let expected = whole.generate(&request, &roomy, &control(), &Watcher::default()).await.unwrap();
-            // One byte too few: the first picture finds that out, the second one takes turns from the start.
-            let tight = Tight::of(roomy.highest.get() - 1);
-            let watcher = Watcher::default();
-            let by_stage = pipeline(fixture, &tight, &watcher).await;
-            for _ in 0..2 {
-                tight.highest.set(0);
-                let made = by_stage.generate(&request, &tight, &control(), &watcher).await.unwrap();
-                assert_eq!(made[0].rgba(), expected[0].rgba(), "{fixture}");
-                assert_eq!(tight.used.get(), 0, "{fixture}: nothing stays");
+            pollster::block_on(takes_turns(fixture, &engine));
+        }
+    }
+}
+
+async fn takes_turns(fixture: &str, engine: &Rc<dyn Engine>) {
+    let roomy = Tight::over(Rc::clone(engine), u64::MAX);
+    let whole = pipeline(fixture, &roomy, &Watcher::default()).await;
+    let request = Request { prompt: "a red ball".into(), steps: 3, ..whole.usual_request() };
+    let expected = whole.generate(&request, &roomy, &control(), &Watcher::default()).await.unwrap();
+    // One byte too few: the first picture finds that out, the second one takes turns from the start.
+    let tight = Tight::over(Rc::clone(engine), roomy.highest.get() - 1);
+    let watcher = Watcher::default();
+    let by_stage = pipeline(fixture, &tight, &watcher).await;
+    for _ in 0..2 {
+        tight.highest.set(0);
+        let made = by_stage.generate(&request, &tight, &control(), &watcher).await.unwrap();
+        assert_eq!(made[0].rgba(), expected[0].rgba(), "{fixture}");
+        assert_eq!(tight.used.get(), 0, "{fixture}: nothing stays");
+    }
+    assert!(watcher.notes.borrow().iter().any(|note| note.contains("one after another")), "{fixture}");
+    let by_turns = tight.highest.get();
+    assert!(by_turns * 100 < roomy.highest.get() * 98, "{fixture}: {by_turns} of {}", roomy.highest.get());
+    // As much as that is enough, whenever it is found out.
+    let tight = Tight::over(Rc::clone(engine), by_turns);
+    let by_stage = pipeline(fixture, &tight, &watcher).await;
+    let made = by_stage.generate(&request, &tight, &control(), &watcher).await.unwrap();
+    assert_eq!(made[0].rgba(), expected[0].rgba(), "{fixture}");
+}
+
+/// A read waits for all that was submitted before it, so that a GPU would rest between two steps.
+#[test]
+fn nothing_is_read_back_between_two_steps() {
+    pollster::block_on(async {
+        for engine in engines() {
+            let counting = Tight::over(engine, u64::MAX);
+            let pipeline = pipeline("sd1", &counting, &Watcher::default()).await;
+            let mut reads = Vec::new();
+            for steps in [1, 2, 7] {
+                counting.reads.set(0);
+                let request = Request { prompt: "a red ball".into(), steps, ..pipeline.usual_request() };
+                pipeline.generate(&request, &counting, &control(), &Watcher::default()).await.unwrap();
+                reads.push(counting.reads.get());
             }
-            assert!(watcher.notes.borrow().iter().any(|note| note.contains("one after another")), "{fixture}");
-            let by_turns = tight.highest.get();
-            assert!(by_turns * 100 < roomy.highest.get() * 98, "{fixture}: {by_turns} of {}", roomy.highest.get());
-            // As much as that is enough, whenever it is found out.
-            let tight = Tight::of(by_turns);
-            let by_stage = pipeline(fixture, &tight, &watcher).await;
-            let made = by_stage.generate(&request, &tight, &control(), &watcher).await.unwrap();
-            assert_eq!(made[0].rgba(), expected[0].rgba(), "{fixture}");
+            // The flags of three stages, and the picture.
+            assert_eq!(reads, [4; 3]);
         }
     });
 }

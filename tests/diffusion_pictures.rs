@@ -145,6 +145,33 @@ fn a_slow_decoder_has_previews_of_its_latents() {
     });
 }
 
+/// The one's previews are of its latents, the other's of its decoder.
+#[test]
+fn previews_of_the_gpu_are_those_of_the_cpu() {
+    pollster::block_on(async {
+        let gpu = gpu::probe().await.expect("a Vulkan adapter").open().await.unwrap();
+        let cpu = CpuEngine::new("test");
+        for fixture in ["sd1", "flow"] {
+            let mut seen = Vec::new();
+            for engine in [&gpu as &dyn Engine, &cpu] {
+                let (_, pipeline) = pipeline(fixture, engine, &control()).await;
+                let request =
+                    Request { prompt: "a red ball".into(), steps: 4, pictures: 2, ..pipeline.usual_request() };
+                let watcher = Watcher { curious: true, ..Watcher::default() };
+                pipeline.generate(&request, engine, &control(), &watcher).await.unwrap();
+                seen.push(watcher.previews.take());
+            }
+            assert_eq!((seen[0].len(), seen[1].len()), (3, 3), "{fixture}");
+            for (n, (gpu, cpu)) in seen[0].iter().zip(&seen[1]).enumerate() {
+                let off = gpu.rgba().iter().zip(cpu.rgba()).map(|(a, b)| a.abs_diff(*b)).max();
+                assert!(off <= Some(1), "{fixture}: {off:?} of 255 in preview {n}");
+            }
+            let same = seen[0].windows(2).any(|two| two[0] == two[1]);
+            assert!(!same, "{fixture}: a step that shows nothing new");
+        }
+    });
+}
+
 /// The encoder is a stage of its own, where there is a picture for it.
 #[test]
 fn a_picture_says_how_long_each_of_its_stages_took() {
