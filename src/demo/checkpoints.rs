@@ -15,14 +15,30 @@ pub struct Known {
     /// Whose it is, and what.
     pub about: &'static str,
     pub licence: &'static str,
-    /// Its weights by their folders, in megabytes: of our own as they are kept, of the others in halves.
-    pub weights: [(&'static str, f32); 3],
+    /// The files of its weights, in megabytes: of our own as they are kept, of the others in halves.
+    pub files: [(&'static str, f32); 3],
     /// The steps and the guidance that it was made for.
     pub usual: (u32, f32),
 }
 
 const OURS: &str = "MIT or Apache 2.0, as Gradus";
-const OURS_WEIGH: [(&str, f32); 3] = [("text_encoder", 0.7), ("unet", 10.8), ("vae", 1.8)];
+const OUR_FILES: [(&str, f32); 3] = files(PLAIN, [0.7, 10.8, 1.8]);
+
+/// How diffusers names the files of weights, and of those in halves that lie beside them.
+const PLAIN: [&str; 3] = [
+    "text_encoder/model.safetensors",
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+];
+const HALVES: [&str; 3] = [
+    "text_encoder/model.fp16.safetensors",
+    "unet/diffusion_pytorch_model.fp16.safetensors",
+    "vae/diffusion_pytorch_model.fp16.safetensors",
+];
+
+const fn files([text, unet, vae]: [&'static str; 3], megabytes: [f32; 3]) -> [(&'static str, f32); 3] {
+    [(text, megabytes[0]), (unet, megabytes[1]), (vae, megabytes[2])]
+}
 
 /// Our own first. The others' terms are as their authors state them; their sizes are two bytes for each of the numbers that
 /// their networks have. What their hosts have is told before anything large is fetched.
@@ -32,7 +48,7 @@ pub const KNOWN: [Known; 6] = [
         address: "models/scenes",
         about: "Our own: simple things in simple places, 256 × 256.",
         licence: OURS,
-        weights: OURS_WEIGH,
+        files: OUR_FILES,
         usual: (8, 3.0),
     },
     Known {
@@ -40,7 +56,7 @@ pub const KNOWN: [Known; 6] = [
         address: "models/scenes-few",
         about: "Our own, distilled to 4 steps without guidance, 256 × 256.",
         licence: OURS,
-        weights: OURS_WEIGH,
+        files: OUR_FILES,
         usual: (4, 1.0),
     },
     Known {
@@ -48,7 +64,7 @@ pub const KNOWN: [Known; 6] = [
         address: "https://huggingface.co/stabilityai/sd-turbo/resolve/main",
         about: "Stability AI: anything, 512 × 512 in 1 to 4 steps.",
         licence: "Stability AI Community License",
-        weights: [("text_encoder", 680.8), ("unet", 1731.8), ("vae", 167.3)],
+        files: files(HALVES, [680.8, 1731.8, 167.3]),
         usual: (1, 1.0),
     },
     Known {
@@ -56,7 +72,7 @@ pub const KNOWN: [Known; 6] = [
         address: "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/main",
         about: "Runway and CompVis: anything, 512 × 512.",
         licence: "CreativeML OpenRAIL-M",
-        weights: [("text_encoder", 246.1), ("unet", 1719.0), ("vae", 167.3)],
+        files: files(HALVES, [246.1, 1719.0, 167.3]),
         usual: (25, 7.5),
     },
     Known {
@@ -64,7 +80,7 @@ pub const KNOWN: [Known; 6] = [
         address: "https://huggingface.co/nota-ai/bk-sdm-small/resolve/main",
         about: "Nota AI: Stable Diffusion 1.4 with fewer layers, 512 × 512.",
         licence: "CreativeML OpenRAIL-M",
-        weights: [("text_encoder", 246.1), ("unet", 964.7), ("vae", 167.3)],
+        files: files(PLAIN, [246.1, 964.7, 167.3]),
         usual: (25, 7.5),
     },
     Known {
@@ -72,7 +88,7 @@ pub const KNOWN: [Known; 6] = [
         address: "https://huggingface.co/nota-ai/bk-sdm-tiny/resolve/main",
         about: "Nota AI: the smallest of these, 512 × 512.",
         licence: "CreativeML OpenRAIL-M",
-        weights: [("text_encoder", 246.1), ("unet", 646.8), ("vae", 167.3)],
+        files: files(PLAIN, [246.1, 646.8, 167.3]),
         usual: (25, 7.5),
     },
 ];
@@ -80,12 +96,13 @@ pub const KNOWN: [Known; 6] = [
 impl Known {
     /// What a visitor is told of it, in Markdown.
     pub fn words(&self) -> String {
-        let all: f32 = self.weights.iter().map(|(_, megabytes)| megabytes).sum();
+        let all: f32 = self.files.iter().map(|(_, megabytes)| megabytes).sum();
         let size = |megabytes: f32| match megabytes {
             1000.0.. => [&decimal((megabytes / 1000.0).into(), 1), " GB"].concat(),
             _ => [&decimal(megabytes.into(), 1), " MB"].concat(),
         };
-        let each = self.weights.map(|(folder, megabytes)| [folder, " ", &size(megabytes)].concat());
+        let folder = |path: &'static str| path.split('/').next().unwrap_or(path);
+        let each = self.files.map(|(path, megabytes)| [folder(path), " ", &size(megabytes)].concat());
         [self.about, " About ", &size(all), " (", &each.join(", "), "). Licence: ", self.licence, "."].concat()
     }
 }
@@ -230,6 +247,16 @@ mod tests {
         check("folder/100%", "100%");
         check("folder/%zz%2", "%zz%2");
         check("folder/%ff", "%ff");
+    }
+
+    #[test]
+    fn the_files_of_our_own_are_there() {
+        for known in &KNOWN[..OWN] {
+            for (path, _) in known.files {
+                let file = format!("{}/{}/{path}", env!("CARGO_MANIFEST_DIR"), known.address);
+                assert!(std::fs::exists(&file).unwrap_or(false), "{file}");
+            }
+        }
     }
 
     #[test]

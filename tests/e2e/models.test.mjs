@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ROOT, start } from "./harness/app_page.mjs";
@@ -46,6 +47,12 @@ async function paint(page, name) {
 test("a model is looked at before it is fetched, fetched with a pause, painted with, and deleted", async () => {
   const m = await models();
   const before = app.server.requests.length;
+  // What the page says by itself is what its folder holds.
+  const sizes = ["text_encoder/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model"].map((name) => {
+    const { size } = statSync(join(ROOT, "dist/models/scenes", `${name}.safetensors`));
+    return `${name.split("/")[0]} ${(size / 1e6).toFixed(1)} MB`;
+  });
+  assert.ok((await m.region.textContent()).includes(`(${sizes.join(", ")}). Licence: MIT or Apache 2.0`));
   const told = await m.press("What does it take?");
   assert.match(told, /network fits this machine/);
   assert.match(told, /Files: 13\.\d MB, of which [0-8](\.\d)? MB are kept/);
