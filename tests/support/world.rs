@@ -79,18 +79,24 @@ impl Engine for Resting {
 
 impl World {
     pub fn new(describe: impl Fn(&Ui) + 'static) -> Self {
-        Self::open(describe, Rc::default())
+        Self::open(describe, Rc::default(), Rc::default(), Rc::new(CpuEngines))
     }
 
     /// The same browser's next visit.
     pub fn reopened(describe: impl Fn(&Ui) + 'static, before: &Self) -> Self {
-        Self::open(describe, Rc::clone(&before.store))
+        Self::open(describe, Rc::clone(&before.store), Rc::default(), Rc::new(CpuEngines))
     }
 
-    fn open(describe: impl Fn(&Ui) + 'static, store: Rc<MemoryStore>) -> Self {
+    /// A visit to a browser that keeps this, by this clock, with these engines.
+    pub fn open(
+        describe: impl Fn(&Ui) + 'static,
+        store: Rc<MemoryStore>,
+        clock: Rc<ManualClock>,
+        engines: Rc<dyn Engines>,
+    ) -> Self {
         let describe = Rc::new(describe);
         let again = Rc::clone(&describe);
-        let (clock, tasks) = (Rc::new(ManualClock::default()), Rc::new(Tasks::default()));
+        let tasks = Rc::new(Tasks::default());
         let timer = Rc::new(ManualTimer(Rc::clone(&clock)));
         let (its_clock, its_timer, its_tasks) = (Rc::clone(&clock), Rc::clone(&timer), Rc::clone(&tasks));
         let workers = Rc::new(MemoryWorkers::new(8, move |page| {
@@ -99,7 +105,7 @@ impl World {
                 timer: its_timer.clone(),
                 spawn: its_tasks.clone(),
                 page,
-                engines: Rc::new(CpuEngines),
+                engines: Rc::clone(&engines),
             };
             let worker = Worker::new(build(&*again), ports);
             Some(Rc::new(move |message: &[u8]| worker.handle_message(message)) as _)

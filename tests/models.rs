@@ -1,0 +1,147 @@
+//! A handler's model on the engine of its worker: what is found out about a GPU is found out once.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+#[path = "support/fixtures.rs"]
+mod fixtures;
+#[path = "support/world.rs"]
+mod world;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use gradus::kernels::nn::{CONV, TileChoices};
+use gradus::kernels::{
+    Buffer, BufferId, Command, Control, Engine, EngineError, EngineInfo, EngineKind, Kernel, Recording,
+};
+use gradus::models::Model;
+use gradus::ports::Files;
+use gradus::ports::memory::{ManualClock, MemoryStore};
+use gradus::prelude::*;
+use gradus::wire::EngineChoice;
+use gradus::worker::Engines;
+use world::World;
+
+/// A GPU that computes nothing: the second variant of the product takes a quarter of the first one's time, the others twice
+/// as long.
+struct Paper {
+    info: EngineInfo,
+    clock: Rc<ManualClock>,
+    timed: Cell<usize>,
+    chosen: RefCell<Vec<TileChoices>>,
+}
+
+fn variant(kernel: &'static Kernel) -> Option<usize> {
+    CONV.iter().position(|variant| variant.kernels.iter().any(|known| std::ptr::eq(known, kernel)))
+}
+
+impl Engine for Paper {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn buffer(&self, _: &str, words: usize) -> Result<Buffer, EngineError> {
+        Ok(Buffer::new(BufferId(0), words, |_| ()))
+    }
+
+    fn run<'a>(&'a self, recording: &'a Recording, _: &'a dyn Control) -> LocalBoxFuture<'a, Result<(), EngineError>> {
+        for command in recording.commands() {
+            let Command::Dispatch(dispatch) = command else { continue };
+            let variant = variant(dispatch.kernel).expect("a product");
+            self.timed.set(self.timed.get() + 1);
+            let quarters = [4.0, 1.0, 8.0][variant.min(2)];
+            let seconds = f64::from(dispatch.items) * f64::from(dispatch.cost) * quarters / 1e12;
+            self.clock.advance(Duration::from_secs_f64(seconds));
+        }
+        std::future::ready(Ok(())).boxed_local()
+    }
+
+    fn read<'a>(&'a self, buffer: &'a Buffer) -> LocalBoxFuture<'a, Result<Vec<u32>, EngineError>> {
+        std::future::ready(Ok(vec![1f32.to_bits(); buffer.words()])).boxed_local()
+    }
+
+    fn idle(&self) -> LocalBoxFuture<'_, ()> {
+        std::future::ready(()).boxed_local()
+    }
+
+    fn choose(&self, choices: TileChoices) {
+        self.chosen.borrow_mut().push(choices);
+    }
+}
+
+struct Papers(Rc<Paper>);
+
+impl Engines for Papers {
+    fn look(&self, _: EngineChoice) -> LocalBoxFuture<'static, EngineInfo> {
+        std::future::ready(self.0.info.clone()).boxed_local()
+    }
+
+    fn open(&self, _: EngineChoice) -> LocalBoxFuture<'static, Result<Rc<dyn Engine>, Error>> {
+        std::future::ready(Ok(Rc::clone(&self.0) as Rc<dyn Engine>)).boxed_local()
+    }
+
+    fn files(&self, _: &str) -> Rc<dyn Files> {
+        Rc::new(fixtures::files("flow", |_, _| None))
+    }
+}
+
+async fn load(_: String, ctx: Context) -> Result<String, Error> {
+    Model::at("flow").load(&ctx).await.map(|_| String::new())
+}
+
+async fn forget(_: String, ctx: Context) -> Result<String, Error> {
+    ctx.remember("products on Paper, packed-f16", "32");
+    Ok(String::new())
+}
+
+fn page(ui: &Ui) {
+    let text = ui.add(Textbox::new().label("Text"));
+    ui.add(Button::new("Load")).click(load, text, text);
+    ui.add(Button::new("Another build")).click(forget, text, text);
+}
+
+/// What a visit that loads a model after pressing these finds out: how many products were timed, and what was chosen.
+fn visit(store: &Rc<MemoryStore>, info: &EngineInfo, buttons: &[&str]) -> (usize, Vec<TileChoices>) {
+    let clock = Rc::new(ManualClock::default());
+    let (timed, chosen) = (Cell::default(), RefCell::default());
+    let paper = Rc::new(Paper { info: info.clone(), clock: Rc::clone(&clock), timed, chosen });
+    let world = World::open(page, Rc::clone(store), clock, Rc::new(Papers(Rc::clone(&paper))));
+    for (n, button) in buttons.iter().enumerate() {
+        world.click(button);
+        let mut turns = 0;
+        while world.states() != [("done", n + 1)] {
+            world.pass(10);
+            turns += 1;
+            assert!(turns < 1000, "{:?} {:?}", world.states(), world.toasts());
+        }
+    }
+    (paper.timed.get(), paper.chosen.take())
+}
+
+#[test]
+fn tiles_are_timed_once_for_an_adapter_and_build() {
+    let store = Rc::<MemoryStore>::default();
+    let text = |text: &str| text.to_owned();
+    let (name, tier, note) = (text("Paper"), text("packed-f16"), text(""));
+    let info = EngineInfo { kind: EngineKind::Gpu, name, software: false, tier, largest_buffer: 1 << 30, note };
+    let (timed, first) = visit(&store, &info, &["Load"]);
+    assert!(timed > 0);
+    let [found] = first[..] else { panic!("{first:?}") };
+    assert_ne!(found, TileChoices::default());
+    assert!(found.tiles());
+    // The next visit does as that one found.
+    assert_eq!(visit(&store, &info, &["Load", "Load"]), (0, vec![found; 2]));
+    // Another adapter, another tier, and a build whose kernels are others know nothing of it.
+    let other = EngineInfo { name: text("Other paper"), ..info.clone() };
+    let quicker = EngineInfo { tier: text("subgroups"), ..info.clone() };
+    for (info, buttons) in [(&other, &["Load"][..]), (&quicker, &["Load"]), (&info, &["Another build", "Load"])] {
+        assert_eq!(visit(&store, info, buttons), (timed, vec![found]), "{info:?}");
+        assert_eq!(visit(&store, info, &["Load"]), (0, vec![found]), "{info:?}");
+    }
+    // One in software gains nothing by tiles.
+    let software = EngineInfo { software: true, name: text("Software"), ..info };
+    assert_eq!(visit(&store, &software, &["Load"]), (0, vec![]));
+}
