@@ -10,8 +10,33 @@ use super::sampling::{Sampling, Shape};
 use super::scaled;
 use super::schedule::Schedule;
 use super::weights::{Meter, load};
-use crate::kernels::Recording;
+use crate::kernels::{Control, Engine, Recording};
 use crate::value::{Error, Progress};
+
+/// Words of a picture that are written at once.
+const PIECE: usize = 1 << 20;
+
+/// A picture as the encoder is shown it: RGBA bytes, and of which pixels nothing is seen.
+struct Seen<'a> {
+    rgba: Option<&'a [u8]>,
+    hidden: Option<&'a [bool]>,
+}
+
+impl<'a> Seen<'a> {
+    /// A picture without what may change; without a mask that is all of it.
+    fn without(mask: Option<&'a [bool]>, rgba: Option<&'a [u8]>) -> Self {
+        Self { rgba: rgba.filter(|_| mask.is_some()), hidden: mask }
+    }
+
+    /// Red, green and blue from 0 to 1; where nothing is seen, the middle between black and white.
+    fn pixel(&self, number: usize) -> [f32; 3] {
+        let hidden = self.hidden.and_then(|hidden| hidden.get(number)).is_some_and(|&hidden| hidden);
+        match self.rgba.and_then(|rgba| rgba.get(number * 4..)) {
+            Some([r, g, b, ..]) if !hidden => [r, g, b].map(|&byte| f32::from(byte) / 255.0),
+            _ => [0.5; 3],
+        }
+    }
+}
 
 /// A picture as the encoder gives it: of each number of its latent the mean, and behind them all log variances, where the
 /// encoder has such.
@@ -51,10 +76,11 @@ impl Pipeline {
     pub(super) async fn read_pictures(&self, request: &Request, run: Run<'_>) -> Result<Beginning, Error> {
         let size = [request.height, request.width].map(|side| side as usize);
         let start = request.start.as_ref();
-        let picture = start.map(|start| scaled::picture(&start.picture, size));
+        let picture = start.map(|start| scaled::bytes(&start.picture, size));
         let mask = start.and_then(|start| start.mask.as_ref()).map(|mask| scaled::mask(mask, size));
-        let kept = self.reads_kept().then(|| kept(picture.as_deref(), mask.as_deref(), size));
-        let picture = picture.filter(|_| !(self.reads_kept() && start.is_some_and(|start| start.strength >= 1.0)));
+        let whole = picture.as_deref().map(|rgba| Seen { rgba: Some(rgba), hidden: None });
+        let kept = self.reads_kept().then(|| Seen::without(mask.as_deref(), picture.as_deref()));
+        let picture = whole.filter(|_| !(self.reads_kept() && start.is_some_and(|start| start.strength >= 1.0)));
         let named = [picture.is_some(), kept.is_some()];
         let mut coded = self.encode([picture, kept].into_iter().flatten(), size, run).await?.into_iter();
         let [start, kept] = named.map(|named| if named { coded.next() } else { None });
@@ -62,10 +88,10 @@ impl Pipeline {
         Ok(Beginning { start, kept, mask: mask.map(|mask| thinned(&mask, size[1], scale)) })
     }
 
-    /// Pictures of 0..1, channels first, through the encoder.
+    /// Pictures through the encoder.
     async fn encode(
         &self,
-        pictures: impl Iterator<Item = Vec<f32>>,
+        pictures: impl Iterator<Item = Seen<'_>>,
         size: [usize; 2],
         Run { engine, control, observer }: Run<'_>,
     ) -> Result<Vec<Coded>, Error> {
@@ -81,12 +107,8 @@ impl Pipeline {
         let plan = Plan::new(&graph, engine, control, &weights, false).await?;
         plan.prepare(&[], engine, control, observer).await?;
         observer.progress(Progress::doing("Reading the picture"));
-        let [scale, shift] = self.of.autoencoder.range();
         for picture in pictures {
-            let pixels: Vec<f32> = picture.into_iter().map(|x| (x - shift) / scale).collect();
-            let mut recording = Recording::new();
-            plan.write(&mut recording, 0, &pixels)?;
-            engine.run(&recording, control).await?;
+            self.show(&picture, &plan, engine, control).await?;
             plan.run(engine, control).await?;
             let coded = plan.read(engine, 0).await?;
             if !coded.iter().all(|x| x.is_finite()) {
@@ -95,6 +117,28 @@ impl Pipeline {
             all.push(Coded(coded));
         }
         Ok(all)
+    }
+
+    /// Writes a picture into the encoder's input, in pieces: as floats a large one is half of what a page may take.
+    async fn show(
+        &self,
+        picture: &Seen<'_>,
+        plan: &Plan,
+        engine: &dyn Engine,
+        control: &dyn Control,
+    ) -> Result<(), Error> {
+        let (node, buffer) = plan.input(0).ok_or_else(|| Error::new("This encoder takes no picture."))?;
+        let ([scale, shift], lanes) = (self.of.autoencoder.range(), node.lanes());
+        for first in (0..node.rows()).step_by(PIECE / lanes) {
+            let mut piece = vec![0.0; lanes * (PIECE / lanes).min(node.rows() - first)];
+            for (to, pixel) in piece.chunks_exact_mut(lanes).zip(first..) {
+                to.iter_mut().zip(picture.pixel(pixel)).for_each(|(to, x)| *to = (x - shift) / scale);
+            }
+            let mut recording = Recording::new();
+            recording.write_at(buffer, first * lanes, &piece);
+            engine.run(&recording, control).await?;
+        }
+        Ok(())
     }
 
     /// The latent of a picture, drawn. diffusers heeds the channels' levels of none that has a mask.
@@ -154,13 +198,6 @@ impl Pipeline {
             _ => Ok(()),
         }
     }
-}
-
-/// A picture without what may change: the middle between black and white stands there.
-fn kept(picture: Option<&[f32]>, mask: Option<&[bool]>, [height, width]: [usize; 2]) -> Vec<f32> {
-    let nothing = vec![0.5; 3 * height * width];
-    let (Some(picture), Some(mask)) = (picture, mask) else { return nothing };
-    picture.iter().zip(mask.iter().cycle()).map(|(&x, &changes)| if changes { 0.5 } else { x }).collect()
 }
 
 /// A mask at the latent's size: of each of its places the first pixel counts.

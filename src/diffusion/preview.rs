@@ -67,7 +67,7 @@ fn refuse(error: PictureError) -> Error {
 /// A picture at this height and width.
 pub(super) fn enlarged(small: &Picture, [height, width]: [u32; 2]) -> Result<Picture, Error> {
     let bytes = scaled::bytes(small, [height, width].map(|side| side as usize));
-    Picture::from_rgba(width, height, bytes).map_err(refuse)
+    Picture::from_rgba(width, height, bytes.into_owned()).map_err(refuse)
 }
 
 #[cfg(test)]

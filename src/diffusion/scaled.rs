@@ -1,18 +1,15 @@
 //! Pictures and masks at another size, as diffusers brings them to it.
 
+use std::borrow::Cow;
+
 use gradus_cpu::resample::lanczos;
 
 use crate::value::Picture;
 
-/// The picture's bytes at this height and width.
-pub(super) fn bytes(picture: &Picture, [height, width]: [usize; 2]) -> Vec<u8> {
-    lanczos(picture.rgba(), [picture.width() as usize, picture.height() as usize], [width, height])
-}
-
-/// The picture at this height and width: 3 × height × width numbers of 0..1, channels first.
-pub(super) fn picture(picture: &Picture, size: [usize; 2]) -> Vec<f32> {
-    let rgba = bytes(picture, size);
-    (0..3).flat_map(|channel| rgba.chunks_exact(4).map(move |pixel| f32::from(pixel[channel]) / 255.0)).collect()
+/// The picture's RGBA bytes at this height and width: its own where it has that size, as the largest are not held twice.
+pub(super) fn bytes(picture: &Picture, [height, width]: [usize; 2]) -> Cow<'_, [u8]> {
+    let from = [picture.width() as usize, picture.height() as usize];
+    if from == [width, height] { picture.rgba().into() } else { lanczos(picture.rgba(), from, [width, height]).into() }
 }
 
 /// Where a mask at this height and width is rather white than black.

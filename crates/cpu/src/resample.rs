@@ -4,6 +4,8 @@
 //! size: along the rows and along the columns, weights of 22 bits, a byte between the two. The rows are first, unless the
 //! height loses more than twice as many pixels as the width.
 
+use std::borrow::Cow;
+
 /// Bits of a weight behind its point.
 const BITS: u32 = 22;
 /// Lobes on each side.
@@ -28,19 +30,19 @@ struct Place {
 pub fn lanczos(rgba: &[u8], from: [usize; 2], to: [usize; 2]) -> Vec<u8> {
     let lost = [0, 1].map(|side| from[side] as i64 - to[side] as i64);
     if lost[1] > 0 && lost[1] > 2 * lost[0] {
-        let low = along_columns(rgba.to_vec(), from, to[1]);
-        return along_rows(low, [from[0], to[1]], to[0]);
+        let low = along_columns(rgba.into(), from, to[1]);
+        return along_rows(low, [from[0], to[1]], to[0]).into_owned();
     }
-    let wide = along_rows(rgba.to_vec(), from, to[0]);
-    along_columns(wide, [to[0], from[1]], to[1])
+    let wide = along_rows(rgba.into(), from, to[0]);
+    along_columns(wide, [to[0], from[1]], to[1]).into_owned()
 }
 
-fn along_rows(rgba: Vec<u8>, [width, height]: [usize; 2], to: usize) -> Vec<u8> {
-    if width == to { rgba } else { along(&rgba, &places(width, to), height, [1, width], [1, to]) }
+fn along_rows(rgba: Cow<'_, [u8]>, [width, height]: [usize; 2], to: usize) -> Cow<'_, [u8]> {
+    if width == to { rgba } else { along(&rgba, &places(width, to), height, [1, width], [1, to]).into() }
 }
 
-fn along_columns(rgba: Vec<u8>, [width, height]: [usize; 2], to: usize) -> Vec<u8> {
-    if height == to { rgba } else { along(&rgba, &places(height, to), width, [width, 1], [width, 1]) }
+fn along_columns(rgba: Cow<'_, [u8]>, [width, height]: [usize; 2], to: usize) -> Cow<'_, [u8]> {
+    if height == to { rgba } else { along(&rgba, &places(height, to), width, [width, 1], [width, 1]).into() }
 }
 
 /// One direction. The steps are in pixels: from place to place along it, and from one line of it to the next.
