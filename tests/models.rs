@@ -8,6 +8,7 @@ mod fixtures;
 mod world;
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use gradus::kernels::{
     Buffer, BufferId, Command, Control, Engine, EngineError, EngineInfo, EngineKind, Kernel, Recording,
 };
 use gradus::models::Model;
-use gradus::ports::Files;
-use gradus::ports::memory::{ManualClock, MemoryStore};
+use gradus::ports::memory::{ManualClock, MemoryFiles, MemoryStore};
+use gradus::ports::{Files, Kept};
 use gradus::prelude::*;
 use gradus::wire::EngineChoice;
 use gradus::worker::Engines;
@@ -72,7 +73,24 @@ impl Engine for Paper {
     }
 }
 
-struct Papers(Rc<Paper>);
+/// Files of which this is kept.
+struct Held(MemoryFiles, Kept);
+
+impl Files for Held {
+    fn size<'a>(&'a self, path: &'a str) -> LocalBoxFuture<'a, Result<Option<u64>, Error>> {
+        self.0.size(path)
+    }
+
+    fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> LocalBoxFuture<'a, Result<Vec<u8>, Error>> {
+        self.0.read(path, range)
+    }
+
+    fn kept(&self) -> LocalBoxFuture<'_, Result<Kept, Error>> {
+        std::future::ready(Ok(self.1)).boxed_local()
+    }
+}
+
+struct Papers(Rc<Paper>, Kept);
 
 impl Engines for Papers {
     fn look(&self, _: EngineChoice) -> LocalBoxFuture<'static, EngineInfo> {
@@ -84,7 +102,7 @@ impl Engines for Papers {
     }
 
     fn files(&self, _: &str) -> Rc<dyn Files> {
-        Rc::new(fixtures::files("flow", |_, _| None))
+        Rc::new(Held(fixtures::files("flow", |_, _| None), self.1))
     }
 }
 
@@ -103,12 +121,28 @@ fn page(ui: &Ui) {
     ui.add(Button::new("Another build")).click(forget, text, text);
 }
 
-/// What a visit that loads a model after pressing these finds out: how many products were timed, and what was chosen.
+fn gpu() -> EngineInfo {
+    EngineInfo {
+        kind: EngineKind::Gpu,
+        name: "Paper".into(),
+        software: false,
+        tier: "packed-f16".into(),
+        largest_buffer: 1 << 30,
+        note: String::new(),
+    }
+}
+
+/// What a visit that presses these finds out: how many products were timed, and what was chosen.
 fn visit(store: &Rc<MemoryStore>, info: &EngineInfo, buttons: &[&str]) -> (usize, Vec<TileChoices>) {
+    let (paper, _) = visited(store, info, Kept::default(), buttons);
+    (paper.timed.get(), paper.chosen.take())
+}
+
+fn visited(store: &Rc<MemoryStore>, info: &EngineInfo, kept: Kept, buttons: &[&str]) -> (Rc<Paper>, World) {
     let clock = Rc::new(ManualClock::default());
     let (timed, chosen) = (Cell::default(), RefCell::default());
     let paper = Rc::new(Paper { info: info.clone(), clock: Rc::clone(&clock), timed, chosen });
-    let world = World::open(page, Rc::clone(store), clock, Rc::new(Papers(Rc::clone(&paper))));
+    let world = World::open(page, Rc::clone(store), clock, Rc::new(Papers(Rc::clone(&paper), kept)));
     for (n, button) in buttons.iter().enumerate() {
         world.click(button);
         let mut turns = 0;
@@ -118,15 +152,13 @@ fn visit(store: &Rc<MemoryStore>, info: &EngineInfo, buttons: &[&str]) -> (usize
             assert!(turns < 1000, "{:?} {:?}", world.states(), world.toasts());
         }
     }
-    (paper.timed.get(), paper.chosen.take())
+    (paper, world)
 }
 
 #[test]
 fn tiles_are_timed_once_for_an_adapter_and_build() {
     let store = Rc::<MemoryStore>::default();
-    let text = |text: &str| text.to_owned();
-    let (name, tier, note) = (text("Paper"), text("packed-f16"), text(""));
-    let info = EngineInfo { kind: EngineKind::Gpu, name, software: false, tier, largest_buffer: 1 << 30, note };
+    let info = gpu();
     let (timed, first) = visit(&store, &info, &["Load"]);
     assert!(timed > 0);
     let [found] = first[..] else { panic!("{first:?}") };
@@ -135,13 +167,34 @@ fn tiles_are_timed_once_for_an_adapter_and_build() {
     // The next visit does as that one found.
     assert_eq!(visit(&store, &info, &["Load", "Load"]), (0, vec![found; 2]));
     // Another adapter, another tier, and a build whose kernels are others know nothing of it.
-    let other = EngineInfo { name: text("Other paper"), ..info.clone() };
-    let quicker = EngineInfo { tier: text("subgroups"), ..info.clone() };
+    let other = EngineInfo { name: "Other paper".into(), ..info.clone() };
+    let quicker = EngineInfo { tier: "subgroups".into(), ..info.clone() };
     for (info, buttons) in [(&other, &["Load"][..]), (&quicker, &["Load"]), (&info, &["Another build", "Load"])] {
         assert_eq!(visit(&store, info, buttons), (timed, vec![found]), "{info:?}");
         assert_eq!(visit(&store, info, &["Load"]), (0, vec![found]), "{info:?}");
     }
     // One in software gains nothing by tiles.
-    let software = EngineInfo { software: true, name: text("Software"), ..info };
+    let software = EngineInfo { software: true, name: "Software".into(), ..info };
     assert_eq!(visit(&store, &software, &["Load"]), (0, vec![]));
+}
+
+/// Some browsers ask the visitor: not for what is fetched again in a moment.
+#[test]
+fn who_loads_a_large_model_asks_the_browser_to_keep_it() {
+    let gigabyte = 1_000_000_000;
+    for (bytes, asks) in [(gigabyte, true), (gigabyte / 100, false)] {
+        let store = Rc::<MemoryStore>::default();
+        let kept = Kept { bytes, used: bytes, room: Some(100 * gigabyte) };
+        let (_, world) = visited(&store, &gpu(), kept, &["Load"]);
+        assert_eq!((store.persists(), world.toasts().len()), (asks, 0), "{bytes} bytes");
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_kept_is_used_and_the_visitor_told() {
+    let kept = Kept { bytes: 0, used: 900_000, room: Some(1_000_000) };
+    let (_, world) = visited(&Rc::default(), &gpu(), kept, &["Load"]);
+    let toasts = world.toasts();
+    let told = toasts.iter().any(|toast| toast.text.contains("gives this page 0 MB. It is used now"));
+    assert!(told, "{toasts:?}");
 }

@@ -45,7 +45,15 @@ impl Clock for ManualClock {
 
 /// A store that lasts as long as the value; of no tab.
 #[derive(Debug, Default)]
-pub struct MemoryStore(RefCell<BTreeMap<String, String>>);
+pub struct MemoryStore(RefCell<BTreeMap<String, String>>, Cell<bool>);
+
+impl MemoryStore {
+    /// Whether it was asked to keep all of it.
+    #[must_use]
+    pub fn persists(&self) -> bool {
+        self.1.get()
+    }
+}
 
 impl Store for MemoryStore {
     fn get(&self, key: &str) -> Option<String> {
@@ -54,6 +62,10 @@ impl Store for MemoryStore {
 
     fn set(&self, key: &str, text: &str) {
         self.0.borrow_mut().insert(key.to_owned(), text.to_owned());
+    }
+
+    fn persist(&self) {
+        self.1.set(true);
     }
 }
 
