@@ -11,7 +11,7 @@ mod row_model;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gradus::ids::{Attempt, JobId, LaneId, ListenerId, SessionId};
 use gradus::queue::{Effect, End, Fact, Kept, LaneConfig, ListenerConfig, Queue, QueueConfig, WorkerEvent};
@@ -49,6 +49,7 @@ const SEEN_ONCE_IN: [(&str, usize); 6] =
 
 #[test]
 fn the_queue_keeps_its_promises() {
+    let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u32;
     let part = || {
         let kept = Box::new(FileFailurePersistence::Direct("tests/queue_model.regressions"));
@@ -65,6 +66,9 @@ fn the_queue_keeps_its_promises() {
         println!("{what}: {times}");
         assert!(times >= cases() as usize / once_in, "{what} is seen {times} times only");
     }
+    // A quarter of that on two cores.
+    let minutes = cases().div_ceil(100_000);
+    assert!(began.elapsed() < Duration::from_secs(60) * minutes, "{:?} for {} cases", began.elapsed(), cases());
 }
 
 #[cfg(feature = "faults")]

@@ -33,23 +33,8 @@ pub fn alike(one: &Picture, other: &Picture, most: u8) -> f32 {
     pixels.filter(near).count() as f32 / count as f32
 }
 
-/// Means of 8×8 blocks: a chaotic walk differs from point to point, and hardly on the whole.
-pub fn blocks(picture: &Picture) -> Vec<f32> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let mut means = Vec::new();
-    for top in (0..height - 7).step_by(8) {
-        for left in (0..width - 7).step_by(8) {
-            let pixels = (0..64).map(|at| ((top + at / 8) * width + left + at % 8) * 4);
-            means.push(
-                pixels.map(|at| picture.rgba()[at..at + 3].iter().map(|&b| f32::from(b)).sum::<f32>()).sum::<f32>()
-                    / 192.0,
-            );
-        }
-    }
-    means
-}
-
-/// Pictures of every generator by an engine beside the processor's: 99 % of the pixels, or of the blocks, are within 4/255.
+/// Pictures of every generator by an engine beside the processor's: 99 % of the pixels are within 4/255. A flame's walks are
+/// chaotic, and at these sizes a pixel is the mean of so many points that it hardly differs.
 pub async fn agree(gpu: &dyn Engine, side: u32) {
     let cpu = CpuEngine::new("test");
     for prompt in [
@@ -69,7 +54,6 @@ pub async fn agree(gpu: &dyn Engine, side: u32) {
 
     let swirl = request("blue swirl", side, side);
     let (one, other) = (make("flame", &swirl, gpu).await.0, make("flame", &swirl, &cpu).await.0);
-    let apart: Vec<f32> = blocks(&one).iter().zip(blocks(&other)).map(|(a, b)| (a - b).abs()).collect();
-    let far = apart.iter().filter(|&&apart| apart > 4.0).count() as f32 / apart.len() as f32;
-    assert!(far <= 0.01, "flame: {far} of the blocks differ by more than 4/255");
+    let share = alike(&one, &other, 4);
+    assert!(share >= 0.99, "flame: only {share} of the pixels agree");
 }
