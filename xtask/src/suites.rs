@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::run::{command, tee};
 use crate::{dist, sizes, tools};
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: u64,
     failed: u64,
@@ -161,13 +161,21 @@ fn clippy_apps() -> Result<Count, String> {
     Ok(count)
 }
 
-/// A suite of libtest's, which says "test result: ok. 3 passed; 0 failed; 0 ignored; …" for each binary.
+/// A suite of libtest's.
 fn counted(arguments: &[&str]) -> Result<Count, String> {
     let mut cargo = command("", "cargo", arguments);
     cargo.env("CHROMEDRIVER", "/usr/bin/chromedriver");
     // WebGPU in software takes its time over the golden folders; the usual limit is 20 seconds.
     cargo.env("WASM_BINDGEN_TEST_TIMEOUT", "300");
     let (succeeded, lines) = tee(cargo)?;
+    for line in lines.iter().filter(|line| line.contains("... ignored")) {
+        println!("skipped: {line}");
+    }
+    settle(of_libtest(&lines), succeeded)
+}
+
+/// What libtest says of each binary: "test result: ok. 3 passed; 0 failed; 0 ignored; …".
+fn of_libtest(lines: &[String]) -> Count {
     let mut count = Count::default();
     for line in lines.iter().filter_map(|line| line.trim().strip_prefix("test result: ")) {
         let number = |word: &str| -> u64 {
@@ -178,10 +186,7 @@ fn counted(arguments: &[&str]) -> Result<Count, String> {
         count.failed += number("failed");
         count.skipped += number("ignored");
     }
-    for line in lines.iter().filter(|line| line.contains("... ignored")) {
-        println!("skipped: {line}");
-    }
-    settle(count, succeeded)
+    count
 }
 
 fn browser() -> Result<Count, String> {
@@ -248,16 +253,20 @@ fn end_to_end() -> Result<Count, String> {
         vec!["--test", "--test-concurrency=1", "--test-force-exit", "--test-timeout=300000", "--test-reporter=tap"];
     arguments.extend(files.iter().map(String::as_str));
     let (succeeded, lines) = tee(command("", "node", &arguments))?;
+    for line in lines.iter().filter(|line| line.contains("# SKIP")) {
+        println!("skipped: {}", line.trim());
+    }
+    settle(of_node(&lines), succeeded)
+}
+
+/// What node says at its end: "# pass 3", and so on.
+fn of_node(lines: &[String]) -> Count {
     let total = |word: &str| -> u64 {
         let found = lines.iter().rev().find_map(|line| line.strip_prefix(&format!("# {word} ")));
         found.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
     };
-    for line in lines.iter().filter(|line| line.contains("# SKIP")) {
-        println!("skipped: {}", line.trim());
-    }
     // One that ran out of time is cancelled, as node says.
-    let failed = total("fail") + total("cancelled");
-    settle(Count { passed: total("pass"), failed, skipped: total("skipped") }, succeeded)
+    Count { passed: total("pass"), failed: total("fail") + total("cancelled"), skipped: total("skipped") }
 }
 
 /// A suite that broke without counting a failure has failed all the same.
@@ -269,4 +278,48 @@ fn settle(mut count: Count, succeeded: bool) -> Result<Count, String> {
         return Err("it counted no test".into());
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    const fn count(passed: u64, failed: u64, skipped: u64) -> Count {
+        Count { passed, failed, skipped }
+    }
+
+    #[test]
+    fn what_all_binaries_say_is_added_up() {
+        let said = "     Running tests/a.rs
+test one ... ok
+test two ... ignored, no GPU
+test result: ok. 11 passed; 0 failed; 2 ignored; 0 measured; 3 filtered out; finished in 0.10s
+    test result: FAILED. 4 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s";
+        assert_eq!(of_libtest(&lines(said)), count(15, 3, 2));
+    }
+
+    #[test]
+    fn the_last_that_node_says_counts_and_a_cancelled_test_has_failed() {
+        let said = "# pass 1
+ok 1 - a picture # SKIP
+# tests 14
+# pass 9
+# fail 1
+# cancelled 2
+# skipped 2";
+        assert_eq!(of_node(&lines(said)), count(9, 3, 2));
+    }
+
+    #[test]
+    fn a_suite_that_broke_or_counted_nothing_has_failed() {
+        assert_eq!(settle(count(5, 0, 1), true), Ok(count(5, 0, 1)));
+        assert_eq!(settle(count(5, 0, 1), false), Ok(count(5, 1, 1)));
+        assert_eq!(settle(count(5, 2, 1), false), Ok(count(5, 2, 1)));
+        assert_eq!(settle(count(0, 0, 0), false), Ok(count(0, 1, 0)));
+        assert!(settle(count(0, 0, 7), true).is_err());
+    }
 }
