@@ -28,6 +28,27 @@ test("opens on any sub-path with few requests and no error", async () => {
   await page.close();
 });
 
+for (const [name, region, button, lane] of [["hello", undefined, "Greet", "greet"], ["queue_guide", "Example 1", "Generate Image", "image_gen"]]) {
+  test(`the example ${name} can be used after at most eight requests`, async (t) => {
+    const example = await start(name, { maxAge: 600 });
+    t.after(() => example.stop());
+    const page = await example.open();
+    const place = region ? page.region(region) : page.page;
+    await place.getByRole("button", { name: button, exact: true }).waitFor();
+    const { requests } = example.server;
+    // What the workers run comes after what the page runs; hello has one module for both.
+    const workers = await page.page.locator('meta[name="gradus-workers"]').evaluateAll((all) => all.map((meta) => meta.content.replace(/^\.\/(.*)\.js$/, "$1")));
+    const opening = () => requests.filter((path) => !workers.some((workers) => path.includes(workers)));
+    assert.ok(opening().length <= 8, opening().join(" "));
+    await place.getByRole("textbox").first().fill("a green torus on sand");
+    await page.pressIn(place, button);
+    await page.ended(lane, "done", 1);
+    assert.ok(opening().length <= 8, `its first job too: ${opening().join(" ")}`);
+    assert.equal(new Set(requests).size, requests.length, "none is asked for twice");
+    await page.close();
+  });
+}
+
 test("what is published does not tell the folders of whoever built it", async () => {
   const files = (await readdir(app.folder, { recursive: true })).filter((name) => /\.(wasm|js|html)$/.test(name));
   assert.ok(files.some((name) => name.endsWith(".wasm")), files.join(" "));
