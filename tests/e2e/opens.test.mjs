@@ -88,18 +88,21 @@ test("fits a window of 360 pixels, and the queue opens from its bar", async () =
   await page.close();
 });
 
-test("Ctrl+Enter presses the button of the tab that is shown, once however long it is held", async () => {
+test("Ctrl+Enter and Cmd+Enter press the button of the tab that is shown, once however long they are held", async () => {
   const page = await app.open();
   const lane = async (id) => (await page.snapshot()).jobs.filter((job) => job.lane === id).length;
-  const before = await lane("studio");
+  const { keyboard } = page.page;
   await page.tab("Studio").click();
-  await page.tab("Studio").focus();
-  await page.page.keyboard.down("Control");
-  for (let held = 0; held < 4; held++) await page.page.keyboard.down("Enter");
-  await page.page.keyboard.up("Enter");
-  await page.page.keyboard.up("Control");
-  await page.until((snapshot, before) => snapshot.jobs.filter((job) => job.lane === "studio").length > before, before);
-  assert.deepEqual([await lane("studio") - before, await lane("image_gen")], [1, 0]);
+  for (const [key, place] of [["Control", page.tab("Studio")], ["Meta", page.tab("Studio")], ["Meta", page.region("Studio").getByLabel("Prompt", { exact: true })]]) {
+    const before = await lane("studio");
+    await place.focus();
+    await keyboard.down(key);
+    for (let held = 0; held < 4; held++) await keyboard.down("Enter");
+    await keyboard.up("Enter");
+    await keyboard.up(key);
+    await page.until((snapshot, before) => snapshot.jobs.filter((job) => job.lane === "studio").length > before, before);
+    assert.deepEqual([await lane("studio") - before, await lane("image_gen")], [1, 0], key);
+  }
   await page.close();
 });
 
