@@ -28,6 +28,27 @@ test("opens on any sub-path with few requests and no error", async () => {
   await page.close();
 });
 
+for (const [name, region, button, lane] of [["hello", undefined, "Greet", "greet"], ["queue_guide", "Example 1", "Generate Image", "image_gen"]]) {
+  test(`the example ${name} can be used after at most eight requests`, async (t) => {
+    const example = await start(name, { maxAge: 600 });
+    t.after(() => example.stop());
+    const page = await example.open();
+    const place = region ? page.region(region) : page.page;
+    await place.getByRole("button", { name: button, exact: true }).waitFor();
+    const { requests } = example.server;
+    // What the workers run comes after what the page runs; hello has one module for both.
+    const workers = await page.page.locator('meta[name="gradus-workers"]').evaluateAll((all) => all.map((meta) => meta.content.replace(/^\.\/(.*)\.js$/, "$1")));
+    const opening = () => requests.filter((path) => !workers.some((workers) => path.includes(workers)));
+    assert.ok(opening().length <= 8, opening().join(" "));
+    await place.getByRole("textbox").first().fill("a green torus on sand");
+    await page.pressIn(place, button);
+    await page.ended(lane, "done", 1);
+    assert.ok(opening().length <= 8, `its first job too: ${opening().join(" ")}`);
+    assert.equal(new Set(requests).size, requests.length, "none is asked for twice");
+    await page.close();
+  });
+}
+
 test("what is published does not tell the folders of whoever built it", async () => {
   const files = (await readdir(app.folder, { recursive: true })).filter((name) => /\.(wasm|js|html)$/.test(name));
   assert.ok(files.some((name) => name.endsWith(".wasm")), files.join(" "));
@@ -67,18 +88,21 @@ test("fits a window of 360 pixels, and the queue opens from its bar", async () =
   await page.close();
 });
 
-test("Ctrl+Enter presses the button of the tab that is shown, once however long it is held", async () => {
+test("Ctrl+Enter and Cmd+Enter press the button of the tab that is shown, once however long they are held", async () => {
   const page = await app.open();
   const lane = async (id) => (await page.snapshot()).jobs.filter((job) => job.lane === id).length;
-  const before = await lane("studio");
+  const { keyboard } = page.page;
   await page.tab("Studio").click();
-  await page.tab("Studio").focus();
-  await page.page.keyboard.down("Control");
-  for (let held = 0; held < 4; held++) await page.page.keyboard.down("Enter");
-  await page.page.keyboard.up("Enter");
-  await page.page.keyboard.up("Control");
-  await page.until((snapshot, before) => snapshot.jobs.filter((job) => job.lane === "studio").length > before, before);
-  assert.deepEqual([await lane("studio") - before, await lane("image_gen")], [1, 0]);
+  for (const [key, place] of [["Control", page.tab("Studio")], ["Meta", page.tab("Studio")], ["Meta", page.region("Studio").getByLabel("Prompt", { exact: true })]]) {
+    const before = await lane("studio");
+    await place.focus();
+    await keyboard.down(key);
+    for (let held = 0; held < 4; held++) await keyboard.down("Enter");
+    await keyboard.up("Enter");
+    await keyboard.up(key);
+    await page.until((snapshot, before) => snapshot.jobs.filter((job) => job.lane === "studio").length > before, before);
+    assert.deepEqual([await lane("studio") - before, await lane("image_gen")], [1, 0], key);
+  }
   await page.close();
 });
 

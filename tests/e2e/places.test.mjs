@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { start } from "./harness/app_page.mjs";
+import { newPage } from "./harness/browser.mjs";
 
 /** Makes a picture with each handler of the guide, and looks at what is on it. */
 async function paintsAll(page) {
@@ -97,8 +98,9 @@ for (const name of ["demo", "hello", "queue_guide"]) {
   test(`${name} says in a line why nothing is there: no JavaScript, or it did not start`, async (t) => {
     const app = await start(name);
     t.after(() => app.stop());
-    const opened = async (options, change = () => {}) => {
-      const page = await (await app.browser.newContext(options)).newPage();
+    const opened = async (options, change = () => {}, ...says) => {
+      const { page, expects } = await newPage(await app.browser.newContext(options), app.server.url);
+      expects(...says);
       await change(page);
       await page.goto(app.server.url);
       return page;
@@ -108,7 +110,7 @@ for (const name of ["demo", "hello", "queue_guide"]) {
     assert.match(await without.locator("noscript").textContent(), /it needs JavaScript/);
     assert.equal(await without.getByText("If nothing comes").isVisible(), false, "one line is enough");
 
-    const broken = await opened({}, (page) => page.route("**/*.wasm", (route) => route.abort()));
+    const broken = await opened({}, (page) => page.route("**/*.wasm", (route) => route.abort()), /ERR_FAILED/, /Failed to fetch/);
     const line = broken.getByText("If nothing comes");
     await line.waitFor({ state: "visible" });
     assert.equal(await line.evaluate((line) => getComputedStyle(line).animationDelay), "2s", "not at once");

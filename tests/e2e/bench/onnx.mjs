@@ -3,12 +3,14 @@
 //
 //     node tests/e2e/bench/onnx.mjs [cpu] [gpu] [table] [--runs N]
 //
+// It fails where a figure is over its bound (bench/onnx/bounds.mjs), once all have been told.
 // `table` tells where the time of our step goes, kind by kind. What was tried, and what it gave, is in docs/speed.md.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { launch } from "../harness/browser.mjs";
 import { serve } from "../harness/server.mjs";
+import { exceeded } from "./onnx/bounds.mjs";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const HERE = fileURLToPath(new URL("onnx/", import.meta.url));
@@ -103,7 +105,12 @@ async function opened(browser, url) {
   return page;
 }
 
-const say = (name, value, unit) => console.log(JSON.stringify({ name, value: Number(value.toPrecision(4)), unit }));
+/** What was said, by name. */
+const figures = {};
+function say(name, value, unit) {
+  figures[name] = Number(value.toPrecision(4));
+  console.log(JSON.stringify({ name, value: figures[name], unit }));
+}
 const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 const SIDES = ["ours", "theirs"];
 
@@ -172,3 +179,6 @@ for (const [word, act] of Object.entries({ table, cpu, gpu })) {
   await browser.close();
 }
 await server.close();
+const faults = exceeded(figures);
+faults.forEach((fault) => console.error(fault));
+if (faults.length > 0) process.exitCode = 1;

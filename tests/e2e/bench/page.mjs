@@ -60,19 +60,30 @@ const fixture = await start("fixture");
 }
 {
   const page = await fixture.open();
-  const took = await page.page.evaluate(async () => {
+  await page.shows("Out", "loaded");
+  // The worker notes when it sends the last of them, by the clock that it shares with its page.
+  for (const worker of page.page.workers()) {
+    await worker.evaluate(() => {
+      const post = self.postMessage.bind(self);
+      self.postMessage = (message, ...rest) => {
+        const now = performance.timeOrigin + performance.now();
+        if (message instanceof Uint8Array && new TextDecoder().decode(message).includes("partial 1000")) self.sent = now;
+        post(message, ...rest);
+      };
+    });
+  }
+  const { all, shown } = await page.page.evaluate(async () => {
     const button = [...document.querySelectorAll("button")].find((button) => button.textContent === "Partials");
     const out = [...document.querySelectorAll("label")].find((label) => label.textContent === "Out").parentElement.querySelector("textarea");
     const began = performance.now();
     button.click();
-    const state = () => window.gradus.snapshot().jobs.find((job) => job.listener === "partials")?.state;
-    while (state() !== "done") await new Promise((later) => setTimeout(later, 1));
-    const done = performance.now();
     while (out.value !== "partial 1000") await new Promise((later) => setTimeout(later, 1));
-    return { all: performance.now() - began, late: performance.now() - done };
+    const now = performance.now();
+    return { all: now - began, shown: performance.timeOrigin + now };
   });
-  say("thousand_partials", took.all, "ms");
-  say("thousand_partials_last_shown_after_done", took.late, "ms");
+  const [sent] = (await Promise.all(page.page.workers().map((worker) => worker.evaluate(() => self.sent)))).filter(Boolean);
+  say("thousand_partials", all, "ms");
+  say("thousand_partials_last_shown_after_sent", shown - sent, "ms");
   await page.close();
 }
 await fixture.stop();

@@ -46,19 +46,25 @@ export async function open(browser, url, { prepare, ...options } = {}) {
   return openIn(context, url);
 }
 
+/** A page whose console is checked, not opened yet; `expects` takes patterns of errors that it must say. */
+export async function newPage(context, url) {
+  const page = await context.newPage();
+  const said = { url, errors: [], expected: [] };
+  consoles.push(said);
+  page.on("console", (message) => { if (message.type() === "error") said.errors.push(message.text()); });
+  page.on("pageerror", (error) => said.errors.push(String(error)));
+  return { page, expects: (...patterns) => said.expected.push(...patterns) };
+}
+
 /** Opens a page in a browser context, with this in its session storage. */
 export async function openIn(context, url, storage) {
-  const page = await context.newPage();
+  const { page, expects } = await newPage(context, url);
   if (storage) {
     await page.addInitScript((storage) => {
       if (sessionStorage.length === 0) Object.entries(storage).forEach(([key, value]) => sessionStorage.setItem(key, value));
     }, storage);
   }
-  const said = { url, errors: [], expected: [] };
-  consoles.push(said);
-  page.on("console", (message) => { if (message.type() === "error") said.errors.push(message.text()); });
-  page.on("pageerror", (error) => said.errors.push(String(error)));
   await page.goto(url);
   await page.waitForFunction(() => window.gradus?.snapshot, undefined, { timeout: 30_000 });
-  return { page, expects: (...patterns) => said.expected.push(...patterns), context, close: () => context.close() };
+  return { page, expects, context, close: () => context.close() };
 }
