@@ -78,9 +78,9 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
         (start, again, strength, mask)
     });
     let (width, height, quality, chosen) = ui.accordion("Settings of scene, flame and reaction", |ui| {
-        let side = |name: &str| Number::new().label(name).value(512.0).whole().range(64.0, 2048.0);
+        let side = |name: &str| Number::new().label(name).value(SIDE).whole().range(64.0, 2048.0);
         let (width, height) = ui.row(|ui| (ui.add(side("Width")), ui.add(side("Height"))));
-        let quality = Dropdown::of(PRESETS.map(|(name, _)| name)).value("middle").label("Quality");
+        let quality = Dropdown::of(PRESETS.map(|(name, _)| name)).value(QUALITY).label("Quality");
         (width, height, ui.add(quality), ui.add(Markdown::new("")))
     });
     // It is read too, and yet for looking at.
@@ -100,7 +100,7 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
     let last = |picture: Option<Picture>| picture.ok_or_else(|| Error::new("There is no result yet: generate one."));
     again.click(last, result, start).api_name("again").queue(false);
     model.change(usual, (model, steps, guidance), (steps, guidance)).queue(false).show_progress(ShowProgress::Hidden);
-    ui.load(suit, (), (width, height, quality, chosen));
+    ui.load(suit, (width, height, quality), (width, height, quality, chosen));
     ui.load(async |ctx: Context| choices(&ctx), (), model).api_name("models").queue(false);
     model
 }
@@ -133,12 +133,20 @@ pub fn seed_of(text: &str, ctx: &Context) -> Result<u64, Error> {
     }
 }
 
-/// Settings that suit this machine, when the page opens.
-async fn suit(ctx: Context) -> Result<(f64, f64, String, String), Error> {
+/// What stands in the settings until they are found out.
+const SIDE: f64 = 512.0;
+const QUALITY: &str = "middle";
+
+/// Settings that suit this machine, when the page opens; what a visitor set before a reload stays.
+async fn suit(width: f64, height: f64, quality: String, ctx: Context) -> Result<(f64, f64, String, String), Error> {
     let (side, preset) = speed::suited(&ctx).await?;
     let name = speed::name(preset);
     let words = format!("Size and quality ({side}×{side}, {name}) were chosen by timing this machine once.");
-    Ok((side.into(), side.into(), name.into(), words))
+    Ok(if (width, height, quality.as_str()) == (SIDE, SIDE, QUALITY) {
+        (side.into(), side.into(), name.into(), words)
+    } else {
+        (width, height, quality, words)
+    })
 }
 
 /// The result, all images so far, and how the last of them arose.

@@ -164,7 +164,11 @@ impl State {
             quiet: self.app.lanes().get(lane.0 as usize).is_some_and(|lane| lane.beside)
                 || of_lane().all(|(spec, _)| !self.is_pressed(spec)),
             paused: self.queue.is_paused(lane),
-            run: of_lane().find_map(|(_, id)| self.queue.runs(id)).and_then(|runs| Some((runs.mean()?, runs.spread()))),
+            // By the first of its listeners whose runs are known.
+            run: of_lane().find_map(|(_, id)| {
+                let runs = self.queue.runs(id)?;
+                Some((runs.mean()?, runs.spread()))
+            }),
             busy: busy.collect(),
             more: self.queue.waiting(lane).saturating_sub(waiting.len()),
             waiting,

@@ -76,5 +76,19 @@ test("what is not for changing takes neither keys nor files, and says so", async
     const known = await box.and(other.page.locator("[readonly]")).count();
     assert.equal(known, Number(stays), `${label} says whether it can be typed in`);
   }
+  const fixed = other.region("Fixed");
+  const field = (label) => fixed.getByLabel(label, { exact: true });
+  for (const label of ["Fixed tick", "Fixed dial", "Fixed choice", "Fixed folder"]) assert.ok(await field(label).isDisabled(), label);
+  for (const label of ["Fixed text", "Fixed number"]) assert.equal(await field(label).evaluate((box) => box.readOnly), true, label);
+  assert.deepEqual(await field("Fixed text").evaluate((box) => [box.rows, box.placeholder]), [4, "nothing"]);
+  await fixed.getByText("Fixed tick", { exact: true }).click({ force: true });
+  assert.equal(await field("Fixed tick").isChecked(), false);
+  await fixed.getByRole("button", { name: "Fixed button", exact: true }).click({ force: true });
+  await field("Fixed text").focus();
+  for (const key of ["Enter", "Control+Enter"]) await other.page.keyboard.press(key);
+  // What is asked for later is done later.
+  await other.press("No-op");
+  await other.ended("noop", "done", 1);
+  assert.deepEqual((await other.snapshot()).jobs.filter(({ listener }) => listener === "fixed"), []);
   await other.close();
 });

@@ -119,6 +119,8 @@ test("a lane shows those that run with how far and how long, and those that wait
   assert.deepEqual(then.waiting.map(({ position }) => position), ["1", "2", "3", "4", "5", "6"]);
   const took = await page.region("Ended").getByText(/^Innocent: done in/).allTextContents();
   const mean = took.reduce((sum, words) => sum + seconds(words), 0) / took.length;
+  // By the listener whose runs are known, which is not the lane's first.
+  assert.match(then.run, /^a run takes \d+(\.\d)? s ± \d+(\.\d)? s$/);
   const left = then.waiting.map(({ estimate }) => seconds(estimate));
   assert.deepEqual(left.toSorted((a, b) => a - b), left, "who is further behind waits longer");
   // Two rows of three behind those that run: one run's time for a slot to be free at most, then one or two.

@@ -223,10 +223,15 @@ test("a reload opens the same tab with what was typed and chosen there", async (
   await page.tab("Studio").click();
   const studio = page.region("Studio");
   await studio.getByLabel("Prompt", { exact: true }).fill("a red cube on sand");
+  await page.ended("suit", "done", 1);
+  await studio.getByText("Settings of scene, flame and reaction").click();
+  await studio.getByLabel("Width", { exact: true }).fill("97");
   await page.page.reload();
   await page.page.waitForFunction(() => window.gradus?.snapshot);
   assert.equal(await page.tab("Studio").getAttribute("aria-selected"), "true");
   assert.equal(await studio.getByLabel("Prompt", { exact: true }).inputValue(), "a red cube on sand");
+  await studio.getByText("chosen by timing this machine once").waitFor({ state: "attached" });
+  assert.equal(await studio.getByLabel("Width", { exact: true }).inputValue(), "97", "the machine's own choice is for who made none");
   const other = await app.open("?engine=cpu");
   assert.equal(await other.tab("Studio").getAttribute("aria-selected"), "false", "another visitor's is not touched");
   await other.close();
