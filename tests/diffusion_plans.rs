@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use gradus::diffusion::autoencoder::Autoencoder;
 use gradus::diffusion::clip::Clip;
 use gradus::diffusion::config::Config;
-use gradus::diffusion::graph::{Graph, Work};
+use gradus::diffusion::graph::{Conv, Graph, Work};
 use gradus::diffusion::plan::Cost;
 use gradus::diffusion::unet::Unet;
 use gradus::diffusion::weights::Spec;
@@ -183,6 +183,16 @@ fn pipelines<'a>(networks: impl Iterator<Item = &'a Graph>) -> BTreeSet<&'static
     let counted: Vec<&str> = counted.map(|kernel| kernel.name).collect();
     let others = kernels::ALL.iter().copied().filter(|kernel| !counted.contains(&kernel.name));
     products.chain(attention).chain(others).map(|kernel| kernel.name).collect()
+}
+
+#[test]
+fn a_product_moves_its_tensors_as_floats_and_its_weights_as_halves() {
+    let mut graph = Graph::default();
+    let source = graph.input_text(1, 77, 64);
+    let result = graph.conv(source, &Conv::linear("layer", 32));
+    graph.output(result);
+    let moved = Cost::of(&graph.finish().unwrap()).moved_bytes;
+    assert_eq!(moved, 77 * (64 + 32) * 4 + (64 + 1) * 32 * 2);
 }
 
 /// Work and memory grow with the number of pictures, to the largest that can be asked for, which is refused before its
