@@ -13,12 +13,14 @@ use std::time::Duration;
 use golden::{Golden, IN_HALVES_BY_SUBGROUPS};
 use gradus::diffusion::Precision;
 use gradus::diffusion::graph::{Bind, Graph, Node, Step, Work};
+use gradus::diffusion::json::Json;
 use gradus::diffusion::weights::Spec;
 use gradus::gpu;
 use gradus::kernels::nn::{self, FLOATS, TileChoices};
 use gradus::kernels::{Engine, cpu::CpuEngine};
 use gradus_cpu::nn::conv::Shape;
 use support::Ticking;
+use support::tensor_file::{self, Entry};
 
 const FIXTURES: [&str; 12] =
     ["flow", "sd1", "odd", "lcm", "blocks", "eight", "fill", "lora", "rules", "sgm", "words", "deep"];
@@ -351,4 +353,41 @@ fn planted_faults_are_found() {
             assert!(outcomes.iter().all(|outcome| outcome.limit > 0.0), "{}: {outcomes:?}", fault.name);
         }
     });
+}
+
+/// Why cases of a kind fail, of "flow" with files changed.
+fn failures(kind: &str, change: impl Fn(&str, &[u8]) -> Option<Vec<u8>>) -> Vec<String> {
+    let files = fixtures::files("flow", change);
+    let (engine, control) = (CpuEngine::new("test"), Ticking::by(Duration::from_millis(2)));
+    pollster::block_on(async {
+        let outcomes = Golden::open(&files, &engine, &control).await.unwrap().run(|of| of == kind).await;
+        outcomes.into_iter().filter(|outcome| !outcome.pass).map(|outcome| outcome.why).collect()
+    })
+}
+
+/// What a golden folder says of a network's inside and of each step is compared to the last number, and told by its name.
+#[test]
+fn nothing_in_a_golden_folder_is_passed_over() {
+    let json = Json::parse(include_bytes!("fixtures/diffusion/flow/golden.json")).unwrap();
+    let cases = json.get("cases").unwrap().list().unwrap();
+    let inside = cases.iter().filter_map(|case| case.get("intermediates")?.map()).flatten();
+    let mut all: Vec<_> = inside.map(|(part, name)| ("unet", part.as_str(), name.text().unwrap())).collect();
+    assert!(all.len() > 10 && all.iter().any(|(_, part, _)| *part == "time_embedding"), "{all:?}");
+    all.push(("pipeline", "noise_pred", "pipeline/flow_match/8/noise_pred"));
+    all.push(("pipeline", "latents", "pipeline/flow_match/8/latents"));
+    for (kind, part, name) in all {
+        let move_last = |entry: &mut Entry| {
+            if entry.name == name {
+                let at = entry.bytes.len() - 4;
+                let last = f32::from_le_bytes(entry.bytes[at..].try_into().unwrap());
+                entry.bytes[at..].copy_from_slice(&(last + 1.0).to_le_bytes());
+            }
+        };
+        let why = failures(kind, |path, bytes| {
+            (path == "golden.safetensors").then(|| tensor_file::changed(bytes, move_last))
+        });
+        assert!(why.len() == 1 && why[0].starts_with(&format!("{part}: ")), "{name}: {why:?}");
+    }
+    let why = failures("unet", |path, bytes| replaced(path, "golden.json", bytes, "\"mid_block\"", "\"mid_blocks\""));
+    assert!(why.len() == 1 && why[0].ends_with(" mid_blocks"), "{why:?}");
 }

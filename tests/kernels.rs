@@ -14,7 +14,12 @@ use gradus::gpu;
 use gradus::imagegen::{Preset, flame, reaction, scene};
 use gradus::kernels::{self, Control, Kernel, cpu::CpuEngine};
 use gradus::value::{Picture, Time};
-use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::proc::Layouter;
+use naga::valid::{
+    Capabilities, FunctionInfo, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationError, ValidationFlags,
+    Validator,
+};
+use naga::{AddressSpace, Module, WithSpan};
 use support::pictures::{self, make, request};
 use support::watcher::Watcher;
 use support::{Ticking, cases, twin};
@@ -30,25 +35,71 @@ fn every_shader_is_valid() {
     }
 }
 
+/// What shaders may need. `unpack2x16float` is part of every WebGPU; naga counts it apart for old OpenGL.
+const ALL: Capabilities =
+    Capabilities::SHADER_FLOAT16_IN_FLOAT32.union(Capabilities::SHADER_FLOAT16).union(Capabilities::SUBGROUP);
+
+fn parsed(kernel: &Kernel, source: &str) -> Module {
+    naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(source)))
+}
+
+fn validated(module: &Module, capabilities: Capabilities) -> Result<ModuleInfo, Box<WithSpan<ValidationError>>> {
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+    validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
+    validator.validate(module).map_err(Box::new)
+}
+
 fn valid(kernel: &Kernel, source: &str, by_subgroups: bool) {
-    let module = naga::front::wgsl::parse_str(source)
-        .unwrap_or_else(|error| panic!("{kernel:?}: {}", error.emit_to_string(source)));
-    // `unpack2x16float` is part of every WebGPU; naga counts it apart for old OpenGL.
-    let all = Capabilities::SHADER_FLOAT16_IN_FLOAT32 | Capabilities::SHADER_FLOAT16 | Capabilities::SUBGROUP;
-    let validate = |capabilities| {
-        let mut validator = Validator::new(ValidationFlags::all(), capabilities);
-        validator.subgroup_stages(ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
-        validator.validate(&module).map(drop).map_err(Box::new)
-    };
+    let module = parsed(kernel, source);
     // What an engine without halves or subgroups is never to compile is known by its kernel.
     for (without, needed) in
         [(Capabilities::SHADER_FLOAT16, kernel.needs_halves()), (Capabilities::SUBGROUP, by_subgroups)]
     {
-        assert_eq!(validate(all - without).is_err(), needed, "{kernel:?}: whether it needs {without:?}");
+        assert_eq!(validated(&module, ALL - without).is_err(), needed, "{kernel:?}: whether it needs {without:?}");
     }
-    validate(all).unwrap_or_else(|error| panic!("{kernel:?}: {error:?}"));
+    validated(&module, ALL).unwrap_or_else(|error| panic!("{kernel:?}: {error:?}"));
     let entry = module.entry_points.iter().find(|entry| entry.name == "main").expect("an entry point `main`");
     assert_eq!(entry.workgroup_size, [kernel.workgroup, 1, 1], "{kernel:?}: the workgroup size");
+}
+
+/// Bytes of workgroup memory that each entry point takes, as WebGPU counts them: each variable that it uses, in whole 16 bytes.
+fn workgroup_memory(kernel: &Kernel, source: &str) -> Vec<u32> {
+    let module = parsed(kernel, source);
+    let info = validated(&module, ALL).unwrap_or_else(|error| panic!("{kernel:?}: {error:?}"));
+    let mut layouts = Layouter::default();
+    layouts.update(module.to_ctx()).unwrap();
+    let entries = (0..module.entry_points.len()).map(|entry| info.get_entry_point(entry));
+    let of_entry = |uses: &FunctionInfo| {
+        let variables = module.global_variables.iter();
+        let used = variables
+            .filter(|(handle, variable)| variable.space == AddressSpace::WorkGroup && !uses[*handle].is_empty());
+        used.map(|(_, variable)| layouts[variable.ty].size.next_multiple_of(16)).sum()
+    };
+    entries.map(of_entry).collect()
+}
+
+/// What every WebGPU has: `maxComputeWorkgroupStorageSize`, unless more is asked for.
+const WORKGROUP_MEMORY: u32 = 16384;
+
+#[test]
+fn no_workgroup_takes_more_memory_than_every_webgpu_has() {
+    // A vec3 of an array takes the room of a vec4; what is not used takes none.
+    let known = Kernel::new(
+        "known",
+        &["var<workgroup> one: array<vec3<f32>, 3>; var<workgroup> two: array<vec4<f16>, 3>; var<workgroup> none: u32;
+           @compute @workgroup_size(1) fn main() { one[0].x = f32(two[0].x); }"],
+    );
+    assert_eq!(workgroup_memory(&known, &["enable f16;", known.sources[0]].concat()), [48 + 32]);
+    let mut most = 0;
+    for kernel in kernels::ALL {
+        for source in [kernel.wgsl(), kernel.wgsl_by_subgroups()] {
+            for bytes in workgroup_memory(kernel, &source) {
+                assert!(bytes <= WORKGROUP_MEMORY, "{kernel:?} takes {bytes} bytes of workgroup memory");
+                most = most.max(bytes);
+            }
+        }
+    }
+    assert!(most > WORKGROUP_MEMORY / 2, "no kernel takes more than {most} bytes: the tiles were not measured");
 }
 
 /// The shaders of the tools' bench, which are no kernels of the library.

@@ -81,7 +81,7 @@ pub struct Cost {
     pub tensor_bytes: u64,
     /// Bytes of the largest of these slots.
     pub largest_bytes: u64,
-    /// Bytes that the dispatches read and write, each tensor once a dispatch.
+    /// Bytes that the dispatches read and write, each tensor once a dispatch; weights of products as halves.
     pub moved_bytes: u64,
 }
 
@@ -101,7 +101,7 @@ impl Cost {
         let bytes = |floats: usize| floats as u64 * 4;
         let moved = |bind: &Bind| match bind {
             Bind::Node(id) => bytes(graph.nodes[*id].rows() * graph.nodes[*id].lanes()),
-            Bind::Weight(id) => bytes(graph.weights[*id].count()),
+            Bind::Weight(id) => bytes(graph.weights[*id].words(Stored::Halves)),
             Bind::Nothing(_) => 0,
         };
         Self {

@@ -380,7 +380,11 @@ impl Unet {
             let hidden = g.conv(input, &silu("add_embedding.linear_1", None));
             g.conv(hidden, &Conv::linear("add_embedding.linear_2", channels))
         });
-        g.conv(hidden, &silu("time_embedding.linear_2", addition))
+        let time = g.conv(hidden, &silu("time_embedding.linear_2", addition));
+        if addition.is_none() {
+            g.name("silu(time_embedding)", time);
+        }
+        time
     }
 
     #[allow(clippy::too_many_arguments, reason = "one place for what down, middle and up have in common")]

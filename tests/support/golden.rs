@@ -10,7 +10,7 @@ use gradus::diffusion::config::Config;
 use gradus::diffusion::graph::Graph;
 use gradus::diffusion::json::Json;
 use gradus::diffusion::noise::Generator;
-use gradus::diffusion::plan::Plan;
+use gradus::diffusion::plan::{Plan, channels_first, channels_last};
 use gradus::diffusion::safetensors::Tensors;
 use gradus::diffusion::sampling::{Sampling, Shape};
 use gradus::diffusion::schedule::Sampler;
@@ -70,6 +70,12 @@ pub struct Golden<'a> {
 }
 
 type Numbers = Vec<f32>;
+
+/// The name of what an engine keeps for a module. The time's embedding stands there as all its users read it: behind their
+/// SiLU, and once where it is the same for every picture.
+fn kept_as(path: &str) -> &str {
+    if path == "time_embedding" { "silu(time_embedding)" } else { path }
+}
 
 fn missing(what: &str) -> Error {
     Error::new(format!("golden.json has no {what}"))
@@ -357,14 +363,18 @@ impl<'a> Golden<'a> {
             inputs.push(given);
         }
         let seen = case.get("intermediates").and_then(Json::map).unwrap_or_default();
-        let paths: Vec<&str> = seen.iter().map(|(path, _)| path.as_str()).collect();
+        let paths: Vec<&str> = seen.iter().map(|(path, _)| kept_as(path)).collect();
         let (outputs, named) = self.forward(&graph, &weights, &inputs, &paths).await?;
         let mut parts = Vec::new();
         for ((path, name), got) in seen.iter().zip(named) {
-            // A path that is no tensor of its own here is not compared; what follows from it is.
-            if let (Some(got), Some(name)) = (got, name.text()) {
-                parts.push((path.clone(), got, self.tensor(name).await?, false));
+            let unknown = || Error::new(format!("the network keeps no tensor of {path}"));
+            let mut got = got.ok_or_else(unknown)?;
+            let mut expected = self.tensor(name.text().ok_or_else(unknown)?).await?;
+            if kept_as(path) != path {
+                expected.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
+                got = got.repeat(if got.len() < expected.len() { sample[0] } else { 1 });
             }
+            parts.push((path.clone(), got, expected, false));
         }
         parts.push(("out".to_owned(), outputs[0].clone(), self.field(case, "out").await?, false));
         Ok(parts)
@@ -414,17 +424,26 @@ impl<'a> Golden<'a> {
         }
         let (node, buffer) = sampling.context().cloned().ok_or_else(|| missing("context"))?;
         let mut recording = Recording::new();
-        recording.write(&buffer, &gradus::diffusion::plan::channels_last(&node, &states));
+        recording.write(&buffer, &channels_last(&node, &states));
         self.engine.run(&recording, self.control).await?;
         let noise = self.field(case, "noise_in").await?;
         let first = sampling.first_latents(&noise, &schedule);
         sampling.begin(&first, self.engine, self.control).await?;
         let fresh = if case.get("step_noise").is_some() { self.field(case, "step_noise").await? } else { Vec::new() };
         let mut fresh = fresh.chunks_exact(noise.len());
-        let mut latents = Vec::new();
+        let (mut predictions, mut latents) = (Vec::new(), Vec::new());
         for step in &schedule.steps {
             let fresh = if step.noise { fresh.next() } else { None };
             sampling.step(step, fresh, self.engine, self.control).await?;
+            let (node, buffer) = sampling.prediction().ok_or_else(|| missing("prediction"))?;
+            let words = self.engine.read(buffer).await?;
+            let numbers: Numbers = words.into_iter().map(f32::from_bits).collect();
+            let mut predicted = channels_first(node, &numbers);
+            if shape.pair(&unet) {
+                let told = predicted.split_off(predicted.len() / 2);
+                predicted.iter_mut().zip(told).for_each(|(x, told)| *x += guidance * (told - *x));
+            }
+            predictions.extend(predicted);
             sampling.advance(step, self.engine, self.control).await?;
             latents.extend(sampling.read(self.engine).await?);
         }
@@ -441,6 +460,7 @@ impl<'a> Golden<'a> {
                 expected.iter().map(|t| t / 1e3).collect(),
                 false,
             ),
+            ("noise_pred".to_owned(), predictions, self.field(case, "noise_pred").await?, true),
             ("latents".to_owned(), latents, self.field(case, "latents").await?, true),
         ];
         if case.get("image").is_some() {

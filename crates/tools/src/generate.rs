@@ -1,6 +1,6 @@
 //! `generate`: a picture with a checkpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -15,6 +15,9 @@ pub fn run(words: &[&str]) -> Result<(), String> {
     let value = |key: &str| words.windows(2).find(|pair| pair[0] == key).map(|pair| pair[1]);
     let need = |key: &str| value(key).ok_or_else(|| format!("{key} is missing.\n\n{}", crate::USAGE));
     let (model, prompt, out) = (need("--model")?, need("--prompt")?, need("-o")?);
+    if !Path::new(model).is_dir() {
+        return Err(format!("There is no folder {model}."));
+    }
     let engine = match value("--engine") {
         None | Some("cpu") => cpu(),
         Some("gpu") => gpu(value("--variant"))?,

@@ -21,9 +21,9 @@ gradus-tools generate --model DIR --prompt TEXT [--negative TEXT] [--seed N] [--
     (word:1.2) weighs in the prompts, and long ones are read in chunks.
 
 gradus-tools bench [--only turbo,tiny,kl,sd15] [--most GFLOP]
-    Prints what the networks of Stable Diffusion are on paper (work, bytes, dispatches, memory, and how long four GPUs take
-    at least), then measures the GPU and their kernels on it: a line of JSON for each figure. Work of more than so many
-    GFLOP is left out, for slow adapters.
+    Prints what the networks of Stable Diffusion and whole pictures are on paper (work, bytes, dispatches, memory, and how
+    long four GPUs take at least, in how many submits), then measures the GPU and their kernels on it: a line of JSON for
+    each figure. Work of more than so many GFLOP is left out, for slow adapters.
 
 gradus-tools blocks MODEL_DIR OUT_DIR [--dequantised]
     Writes a checkpoint with its weights as 8-bit blocks, which Gradus reads, or as the f16 copy of the very same numbers,

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use gradus::diffusion::autoencoder::Autoencoder;
+use gradus::diffusion::clip::Clip;
 use gradus::diffusion::config::Config;
 use gradus::diffusion::graph::{Bind, Graph, Step, Work};
 use gradus::diffusion::plan::Plan;
@@ -22,7 +23,7 @@ const PLAIN: Numbers = Numbers { halves: false, scale: 1.0, middle: 0.0 };
 /// The side of a latent for 512 × 512 pixels.
 const SIDE: usize = 64;
 
-fn unet(differs: &str) -> Result<Graph, Error> {
+fn unet(differs: &str, pictures: usize) -> Result<Graph, Error> {
     let text = [
         r#"{"sample_size": 64, "in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
             "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
@@ -31,7 +32,11 @@ fn unet(differs: &str) -> Result<Graph, Error> {
         differs,
         "}",
     ];
-    Unet::new(&Config::parse("config.json", text.concat().as_bytes())?)?.graph(1, [SIDE; 2], 77)
+    Unet::new(&Config::parse("config.json", text.concat().as_bytes())?)?.graph(pictures, [SIDE; 2], 77)
+}
+
+fn text(config: &str, texts: usize) -> Result<Graph, Error> {
+    Clip::new(&Config::parse("config.json", config.as_bytes())?)?.graph(texts, 77)
 }
 
 fn decoder(config: &str, side: usize) -> Result<Graph, Error> {
@@ -48,16 +53,54 @@ pub(super) fn small() -> Result<Graph, Error> {
     decoder(KL, SIDE / 2)
 }
 
+const TINY: &str = r#"{"_class_name": "AutoencoderTiny"}"#;
+
+/// What the networks of SD-Turbo and of Stable Diffusion 1.5 differ in.
+const TURBO: &str =
+    r#""attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024, "use_linear_projection": true"#;
+const SD15: &str = r#""attention_head_dim": 8, "cross_attention_dim": 768"#;
+
+/// Their text encoders.
+const OPEN_CLIP_H: &str = r#"{"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23,
+    "num_attention_heads": 16, "hidden_act": "gelu"}"#;
+const CLIP_L: &str =
+    r#"{"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}"#;
+
 /// The networks by name.
 pub(super) fn all() -> Result<Vec<(&'static str, Graph)>, String> {
-    let turbo = r#""attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024, "use_linear_projection": true"#;
-    let made = [
-        ("turbo", unet(turbo)),
-        ("tiny", decoder(r#"{"_class_name": "AutoencoderTiny"}"#, SIDE)),
-        ("kl", decoder(KL, SIDE)),
-        ("sd15", unet(r#""attention_head_dim": 8, "cross_attention_dim": 768"#)),
-    ];
+    let made =
+        [("turbo", unet(TURBO, 1)), ("tiny", decoder(TINY, SIDE)), ("kl", decoder(KL, SIDE)), ("sd15", unet(SD15, 1))];
     made.into_iter().map(|(name, graph)| Ok((name, graph.map_err(|error| error.to_string())?))).collect()
+}
+
+/// What a whole picture runs.
+pub(super) struct Job {
+    pub(super) name: &'static str,
+    pub(super) text: Graph,
+    pub(super) network: Graph,
+    pub(super) steps: usize,
+    pub(super) decoder: Graph,
+}
+
+/// Pictures as they are usually made: SD-Turbo's in one step and without guidance, with which Stable Diffusion reads two
+/// texts and runs its network on a pair.
+pub(super) fn jobs() -> Result<[Job; 2], Error> {
+    Ok([
+        Job {
+            name: "SD-Turbo, 1 step",
+            text: text(OPEN_CLIP_H, 1)?,
+            network: unet(TURBO, 1)?,
+            steps: 1,
+            decoder: decoder(TINY, SIDE)?,
+        },
+        Job {
+            name: "SD 1.5, 20 steps with guidance",
+            text: text(CLIP_L, 2)?,
+            network: unet(SD15, 2)?,
+            steps: 20,
+            decoder: decoder(KL, SIDE)?,
+        },
+    ])
 }
 
 /// The numbers that a weight is filled with: a sum over its inner dimension keeps its size.
