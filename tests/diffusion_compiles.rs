@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
-use gradus::diffusion::{Pipeline, Request};
+use gradus::diffusion::{Pipeline, Request, Start};
 use gradus::gpu;
 use gradus::kernels::{Buffer, Command, Control, Engine, EngineError, Kernel, Recording, cpu::CpuEngine};
 use gradus::ports::Files;
@@ -128,6 +128,13 @@ fn kernels_are_compiled_before_they_run_and_told_one_by_one() {
         let second = pipeline.generate(&request, &engine, &control(), &watcher).await.unwrap();
         assert_eq!(told(&watcher), []);
         assert_eq!(first[0].rgba(), second[0].rgba());
+        // One that begins from a picture, with a mask, has an encoder and a kernel more.
+        let (known, watcher) = (engine.compiled.borrow().len(), Watcher::default());
+        let [picture, mask] = [first[0].clone(), second[0].clone()];
+        let masked = Request { start: Some(Start { picture, strength: 0.9, mask: Some(mask) }), ..request };
+        pipeline.generate(&masked, &engine, &control(), &watcher).await.unwrap();
+        assert_eq!(counted(&told(&watcher)), engine.compiled.borrow().len() - known);
+        assert_eq!(*engine.late.borrow(), [""; 0]);
     });
 }
 

@@ -166,7 +166,7 @@ impl Pipeline {
         schedule: &Schedule,
         from: &Beginning,
         generator: &mut Generator,
-        Run { engine, control, .. }: Run<'_>,
+        Run { engine, control, observer }: Run<'_>,
     ) -> Result<(), Error> {
         let (pictures, masked) = (request.pictures, from.mask.is_some() || from.kept.is_some());
         let latent = from.start.as_ref().map(|coded| self.latent(coded, masked, generator).repeat(pictures));
@@ -193,7 +193,7 @@ impl Pipeline {
             }
             (None, Some(mask), Some(latent)) => {
                 let mask = mask.repeat(noise.len() / mask.len());
-                sampling.keep([&latent, &noise, &mask], engine, control).await
+                sampling.keep([&latent, &noise, &mask], engine, control, observer).await
             }
             _ => Ok(()),
         }

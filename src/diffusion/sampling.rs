@@ -187,7 +187,9 @@ impl Sampling {
         [latent, noise, mask]: [&[f32]; 3],
         engine: &dyn Engine,
         control: &dyn Control,
+        observer: &dyn Observer,
     ) -> Result<(), Error> {
+        self.plan.prepare(&[&nn::BLEND], engine, control, observer).await?;
         let mut recording = Recording::new();
         let mut made = Vec::new();
         for values in [latent, noise, mask] {

@@ -18,11 +18,12 @@ fn number(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
     let whole = matches!(&spec.kind, Kind::Number(range) if range.whole);
     let view = page.component(id);
     let version = page.version(id);
+    let read_only = spec.interactive == Some(false);
     control("input", "input number", page, id, spec)
         .attr("type", "text")
         .attr("inputmode", if whole { "numeric" } else { "decimal" })
         .attr("autocomplete", "off")
-        .flag("readonly", spec.interactive == Some(false))
+        .flag("readonly", read_only)
         .live(move |input| {
             // Read, not only tracked: a memo that nobody reads follows nothing.
             let _ = version.get();
@@ -35,7 +36,7 @@ fn number(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
             }
         })
         .on("keydown", move |event| {
-            if event.dyn_ref::<web_sys::KeyboardEvent>().is_some_and(|event| event.key() == "Enter") {
+            if event.dyn_ref::<web_sys::KeyboardEvent>().is_some_and(|event| event.key() == "Enter" && !read_only) {
                 page.ask(id, Event::Submit);
             }
         })
