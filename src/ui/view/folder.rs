@@ -28,11 +28,11 @@ impl Drawn for LooseFiles {
 /// `of` is the attribute that says what the browser lets one choose.
 fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec, of: &'static str) -> Child {
     let share: RwSignal<Option<f32>> = RwSignal::new(None);
+    let fixed = spec.interactive == Some(false);
     let input = control("input", "file", page, id, spec)
         .attr("type", "file")
         .attr(of, "")
-        .flag("disabled", spec.interactive == Some(false))
-        .live_flag("disabled", move || share.get().is_some())
+        .live_flag("disabled", move || fixed || share.get().is_some())
         .on("change", move |event| {
             let files = target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files());
             if let Some(files) = files.filter(|files| files.length() > 0) {
