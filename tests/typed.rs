@@ -26,7 +26,7 @@ fn describe(sizes: &[&str]) -> Rc<App> {
     let sizes = sizes.to_owned();
     let blocks = Blocks::named("test", move |ui| {
         let text = ui.add(Textbox::new().label("Text"));
-        ui.add(Number::new().label("Number"));
+        ui.add(Number::new().label("Number").value(2.0));
         ui.add(Slider::between(0.0, 10.0).label("Slider"));
         ui.add(Checkbox::new().label("Checkbox"));
         ui.add(Dropdown::of(sizes).label("Dropdown"));
@@ -68,6 +68,17 @@ fn a_reload_keeps_what_was_typed_and_another_tab_has_none_of_it() {
     let again = opened(&browser, 1);
     assert_eq!(values(&browser, again), typed());
     assert_eq!(values(&browser, opened(&browser, 2)), first);
+}
+
+#[test]
+fn a_number_that_was_emptied_stays_empty() {
+    let browser = Browser::new();
+    let tab = opened(&browser, 1);
+    set(&browser, tab, &["".into(), Value::Null]);
+    browser.pass(KEPT_AFTER);
+    browser.kill(tab);
+    assert_eq!(values(&browser, opened(&browser, 1))[1], Value::Null);
+    assert_eq!(values(&browser, opened(&browser, 2))[1], Value::Number(2.0));
 }
 
 #[test]

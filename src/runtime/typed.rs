@@ -35,6 +35,8 @@ fn can_be_kept(spec: &ComponentSpec, value: &Value) -> bool {
         Value::Text(text) => text.len() <= MOST_BYTES,
         Value::Number(number) => number.is_finite(),
         Value::Bool(_) => true,
+        // What was emptied.
+        Value::Null => matches!(spec.kind, Kind::Number(_)),
         _ => false,
     };
     // A choice is kept only where it is one from the beginning: what handlers give to choose from comes later.
