@@ -375,7 +375,8 @@ fn before_its_worker_is_up_a_job_waits_and_a_cancel_is_over_at_once() {
     assert_eq!(world.states(), [("cancelled", 1), ("waiting", 1), ("cancelled", 1), ("waiting", 1)]);
     let workers = world.workers.running();
     world.settle();
-    assert_eq!(world.runtime.take_changes().toasts[0].text, "The way is long.");
+    let told = world.runtime.take_changes();
+    assert_eq!([&told.toasts[0].text, &told.past[0]], ["The way is long."; 2], "no longer true once one is up");
     world.advance(Duration::from_secs(6));
     assert_eq!(world.states(), [("cancelled", 1), ("running", 1), ("cancelled", 1), ("running", 1)]);
     assert_eq!(world.workers.running(), workers, "no worker was ended for it");

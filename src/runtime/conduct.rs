@@ -130,6 +130,9 @@ pub(super) struct State {
     pub(super) changed: SortedSet<ComponentId>,
     pub(super) panel_changed: bool,
     pub(super) toasts: Vec<Toast>,
+    /// Messages that workers are late, until one is up; then they are no longer true.
+    pub(super) late: Vec<String>,
+    pub(super) past: Vec<String>,
     listener: Option<Rc<dyn Fn()>>,
     announced: bool,
     pub(super) pressing: Pressing,
@@ -300,6 +303,8 @@ impl State {
             engine: None,
             pool: Pool::new(Rc::clone(&ports.workers), listener, boot),
             toasts: app.warnings().iter().map(warning).collect(),
+            late: Vec::new(),
+            past: Vec::new(),
             ports,
             options,
             app,
@@ -409,12 +414,13 @@ impl State {
     }
 
     fn whom_to_tell(&mut self) -> Option<Rc<dyn Fn()>> {
-        let anything = self.panel_changed || !self.changed.is_empty() || !self.toasts.is_empty();
+        let messages = !self.toasts.is_empty() || !self.past.is_empty();
+        let anything = self.panel_changed || !self.changed.is_empty() || messages;
         if !anything || self.announced {
             return None;
         }
         let listener = self.listener.clone()?;
-        if self.busy() && self.toasts.is_empty() && self.pressing != Pressing::Now {
+        if self.busy() && !messages && self.pressing != Pressing::Now {
             if self.pressing == Pressing::No {
                 self.pressing = Pressing::Soon;
                 self.later.push((TOLD_AFTER, Later::Announce));
@@ -432,6 +438,7 @@ impl State {
             components: std::mem::take(&mut self.changed).into_iter().collect(),
             panel: std::mem::take(&mut self.panel_changed),
             toasts: std::mem::take(&mut self.toasts),
+            past: std::mem::take(&mut self.past),
         }
     }
 }

@@ -16,11 +16,17 @@ impl State {
     pub(super) fn hear(&mut self, worker: WorkerId, signal: WorkerSignal) {
         let message = match signal {
             WorkerSignal::Broken(reason) => return self.worker_broke(worker, &reason),
-            WorkerSignal::Late(why) => return self.toast(Toast::new(NoteLevel::Warning, why)),
+            WorkerSignal::Late(why) => {
+                self.late.push(why.clone());
+                return self.toast(Toast::new(NoteLevel::Warning, why));
+            }
             WorkerSignal::Message(bytes) => wire::decode(&bytes),
         };
         match message {
-            Ok(ToPage::Ready) => self.pool.ready(worker),
+            Ok(ToPage::Ready) => {
+                self.past.append(&mut self.late);
+                self.pool.ready(worker);
+            }
             Ok(ToPage::Refused(reason)) => self.worker_broke(worker, &reason),
             Ok(ToPage::Engine(info)) => {
                 self.engine = Some(info.clone());

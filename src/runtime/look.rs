@@ -229,7 +229,7 @@ impl State {
             self.jobs.len() + self.unwritten.len(),
             self.failed.len(),
             self.later.len(),
-            self.toasts.len(),
+            self.toasts.len() + self.late.len() + self.past.len(),
             active,
         ]);
         all.extend([self.book.census(), self.sent.len(), self.watchers.len(), self.ended.len(), self.shown.len()]);

@@ -194,4 +194,6 @@ pub struct Changes {
     pub panel: bool,
     /// New messages.
     pub toasts: Vec<Toast>,
+    /// Texts of messages that are no longer true.
+    pub past: Vec<String>,
 }

@@ -58,6 +58,7 @@ test("what waits is kept while the workers' module does not come, and runs when 
   await until(page, ["waiting", ...Array(6).fill("cancelled")]);
   fails = false;
   await page.ended("image_gen", "done", 1);
+  await page.page.getByText("did not come (503").waitFor({ state: "detached" });
   await page.close();
 });
 

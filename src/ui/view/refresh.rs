@@ -176,11 +176,12 @@ impl Refresh {
                 self.panel_waits.set(true);
             }
         }
-        if !changes.toasts.is_empty() {
+        if !changes.toasts.is_empty() || !changes.past.is_empty() {
             let first = self.toasts_shown.get();
             self.toasts_shown.set(first + changes.toasts.len() as u64);
             self.page.toasts.update(|shown| {
                 shown.extend((first..).zip(changes.toasts));
+                shown.retain(|(_, toast)| !changes.past.contains(&toast.text));
                 let most = 4;
                 shown.drain(..shown.len().saturating_sub(most));
             });
