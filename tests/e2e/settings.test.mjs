@@ -30,8 +30,8 @@ async function studio(options) {
     await set(settings);
     await page.pressIn(region, "Generate");
     await page.ended("studio", "done", made += 1, 120_000);
-    const { width, height, hash, middle } = await page.picture(figure);
-    return { size: `${width} × ${height}`, hash, middle, facts: await figure.textContent() };
+    const { width, height, hash, middle, bottom } = await page.picture(figure);
+    return { size: `${width} × ${height}`, hash, middle, bottom, facts: await figure.textContent() };
   };
   return { page, region, set, paint };
 }
@@ -48,8 +48,10 @@ test("Size, Clip skip and Strength are seen in the picture of the network, and i
   assert.equal((await paint({ "Clip skip": "1" })).hash, one.hash);
   assert.equal((await paint({ "Clip skip": "0" })).hash, none.hash);
 
-  const { size, facts } = await paint({ Size: "512 × 768", Steps: "1" });
+  const { size, bottom, facts } = await paint({ Size: "512 × 768", Steps: "1" });
   assert.equal(size, "512 × 768");
+  // Places are counted in 32 bits in a page: what is counted beyond them stays black, from the bottom up.
+  assert.ok(Math.max(...bottom) > 20, `its bottom is ${bottom}`);
   assert.ok(facts.includes("Size512×768"), facts);
   const download = page.page.waitForEvent("download");
   await page.pressIn(region, "Download PNG");

@@ -132,12 +132,12 @@ pub fn attention(shape: &Shape, tiles: bool) -> Call {
         size,
     ];
     let units = shape.pictures * shape.heads;
-    let cost = 4 * shape.size * shape.keys;
+    let cost = (4 * shape.size * shape.keys) as f32;
     if !tiles {
-        return Call::new(kernel, units * shape.queries, cost as f32, &params);
+        return Call::new(kernel, units * shape.queries, cost, &params);
     }
     let items = units * shape.queries.div_ceil(*queries) * size as usize;
-    Call::new(kernel, items, (cost * queries) as f32 / size as f32, &params)
+    Call::new(kernel, items, cost * *queries as f32 / size as f32, &params)
 }
 
 fn twin(args: TwinArgs<'_, '_>) {

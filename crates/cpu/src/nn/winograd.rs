@@ -113,7 +113,9 @@ impl Work<'_> {
     /// sides are odd: so spans share no tile, and none is computed twice.
     fn tiles(&self, block: usize) -> usize {
         let pictures = self.shape.rows / (self.shape.result[0] * self.shape.result[1]).max(1);
-        block * pictures * self.lines[0] * self.lines[1] / self.shape.blocks().max(1)
+        let tiles = pictures * self.lines[0] * self.lines[1];
+        // In 64 bits: for 512 × 512 pixels the product is beyond what wasm's usize holds.
+        (block as u64 * tiles as u64 / self.shape.blocks().max(1) as u64) as usize
     }
 
     /// The picture, the line and the place in it of a tile's first pixel.
