@@ -150,6 +150,10 @@ pub fn address(typed: &str) -> Result<String, Error> {
     if typed.is_empty() {
         return Err(Error::new("Choose a model, type an address, or choose files."));
     }
+    let scheme = typed.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| !scheme.contains('/'));
+    if scheme.is_some_and(|scheme| !["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known))) {
+        return Err(Error::new("An address begins with https://, or names a folder beside this page."));
+    }
     if typed.starts_with("https://huggingface.co/") && !typed.split('/').any(|part| part == "resolve") {
         return Ok([typed, "/resolve/main"].concat());
     }
@@ -265,6 +269,12 @@ mod tests {
         check(" https://huggingface.co/a/b/ ", "https://huggingface.co/a/b/resolve/main");
         check("https://huggingface.co/a/b/resolve/v2", "https://huggingface.co/a/b/resolve/v2");
         check("https://elsewhere.example/b", "https://elsewhere.example/b");
-        assert!(address(" / ").is_err());
+        check("HTTP://localhost:8000/b", "HTTP://localhost:8000/b");
+        check("models/mine: a try", "models/mine: a try");
+        let refused =
+            [" / ", "javascript:alert(1)", "data:text/html,x", "C:\\models", "file:///models", "localhost:8000/b"];
+        for typed in refused {
+            assert!(address(typed).is_err(), "{typed}");
+        }
     }
 }

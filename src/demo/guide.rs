@@ -8,8 +8,8 @@ use super::speed;
 
 pub fn tab(ui: &Ui) {
     ui.add(Markdown::new(
-        "Every listener has a queue of its own. **Press a button several times**: as many jobs run as the lane has \
-         slots, the others wait in the panel. Pictures are made on this machine; nothing leaves it.",
+        "Describe a picture, and this machine makes it; nothing leaves it. **Press a button several times**: as many \
+         pictures are made at once as its queue has places, the others wait in the panel.",
     ));
     ui.group("Example 1", |ui| {
         ui.add(Markdown::new("`concurrency_count(5)`: five at once, the others wait."));

@@ -46,8 +46,10 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
     });
     let told = ui.add(Markdown::new(""));
     // One at a time: they read and write the same files.
-    let known = model.change(async |name: String| known(&name), model, (about, address)).queue(false);
+    let known = model.change(async |name: String| known(&name), model, (about, address, told)).queue(false);
     known.success(report, address, told).concurrency_id("files");
+    // What is told must be of the address that stands there.
+    address.input(async || String::new(), (), told).queue(false).show_progress(ShowProgress::Hidden);
     for chosen in [folder, files] {
         chosen.change(take_in, chosen, (told, offered, address)).concurrency_id("files");
     }
@@ -58,9 +60,10 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
     delete.click(remove, address, (told, offered)).concurrency_id("files");
 }
 
-fn known(name: &str) -> (String, String) {
+/// A model, its address, and nothing yet of what it takes.
+fn known(name: &str) -> (String, String, String) {
     let known = KNOWN.iter().find(|known| known.name == name).unwrap_or(&KNOWN[0]);
-    (known.words(), known.address.to_owned())
+    (known.words(), known.address.to_owned(), String::new())
 }
 
 async fn report(address: String, ctx: Context) -> Result<String, Error> {
@@ -92,7 +95,7 @@ async fn take_in(address: String, ctx: Context) -> Result<(String, Choices, Stri
 async fn taken_in(address: String, ctx: Context) -> Result<(String, Choices), Error> {
     let words = report(address.clone(), ctx.clone()).await?;
     checkpoints::keep(&checkpoints::address(&address)?, true, &ctx);
-    ctx.success(format!("{} is in the Studio now.", checkpoints::name(&address)));
+    ctx.success(format!("{} can be chosen in the Studio.", checkpoints::name(&address)));
     Ok((words, studio::choices(&ctx)))
 }
 

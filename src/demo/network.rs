@@ -48,11 +48,11 @@ pub fn tab(ui: &Ui) {
     let inputs = (prompt, steps, guidance, seed);
     // One lane for all that paint and one for all that render, whichever button was pressed.
     let painting = generate.click(paint, inputs, (picture, steps_seen)).api_name("network").concurrency_id("network");
-    painting.success(render, prompt, rendered).concurrency_id("render");
+    painting.success(render, picture, rendered).concurrency_id("render");
     for (button, text) in examples {
         let chosen = button.click(async move || text.to_owned(), (), prompt).api_name("example").queue(false);
         let painting = chosen.success(paint, inputs, (picture, steps_seen)).concurrency_id("network");
-        painting.success(render, prompt, rendered).concurrency_id("render");
+        painting.success(render, picture, rendered).concurrency_id("render");
     }
 }
 
@@ -112,7 +112,7 @@ impl Settings {
         let words = |yes: bool, words: &str| yes.then(|| words.to_owned());
         let strength = self.start.as_ref().map(|start| gradus::value::decimal(start.strength.into(), 2));
         let all = [
-            ("Negative prompt", words(!self.negative.is_empty(), &self.negative)),
+            ("Negative prompt", words(!self.negative.is_empty() && self.guidance > 1.0, &self.negative)),
             ("Prompts", words(self.emphasis, "weighted, in chunks")),
             ("Clip skip", (self.clip_skip > 0).then(|| self.clip_skip.to_string())),
             ("Sampler", sampler.map(|(name, _)| (*name).to_owned())),
@@ -190,11 +190,13 @@ pub async fn picture(
     Ok(chosen.into_iter().fold(made, |made, (name, choice)| made.with_fact(name, choice)))
 }
 
-/// The prompt by the renderer, at the network's size.
-async fn render(prompt: String, ctx: Context) -> Result<Picture, Error> {
+/// What the network was asked for, a surprise too, by the renderer at the network's size.
+async fn render(painted: Option<Picture>, ctx: Context) -> Result<Picture, Error> {
+    let prompt = painted.as_ref().and_then(|picture| picture.fact("Prompt")).unwrap_or_default().to_owned();
     let engine = ctx.engine().await?;
     let request = imagegen::Request { prompt, width: 256, height: 256, seed: 1, preset: Preset::Low };
-    scene::generate(&request, &*engine, &ctx, &ctx).await
+    let picture = scene::generate(&request, &*engine, &ctx, &ctx).await?;
+    Ok(super::guide::with_facts(picture, &request, "scene"))
 }
 
 /// A prompt of words that the network knows.

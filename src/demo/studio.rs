@@ -33,7 +33,7 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
             .lines(3)
             .value(EXAMPLES[0].1)
             .max_length(Request::PROMPT_CHARS)
-            .info("Ctrl+Enter generates. An empty prompt gives a surprise."),
+            .info(["Ctrl+Enter generates. An empty prompt gives a surprise. ", network::LANGUAGE].concat()),
     );
     let examples = ui.row(|ui| EXAMPLES.map(|(name, text)| (ui.add(Button::new(name)), text)));
     let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
@@ -50,7 +50,7 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
             let steps = Slider::between(1.0, 50.0).step(1.0).value(usual.steps.into()).label("Steps");
             let guidance = Slider::between(1.0, 15.0).step(0.5).value(usual.guidance.into()).label("Guidance");
             let info = "How closely it follows the words; 1 is half the work.";
-            let steps = ui.add(steps.info(network::LANGUAGE));
+            let steps = ui.add(steps.info("More take longer and are more exact."));
             let guidance = ui.add(guidance.info(info));
             let sampler = ui.add(Dropdown::of(SAMPLERS.map(|(name, _)| name)).label("Sampler"));
             let negative = Textbox::new().label("Negative prompt").max_lines(3).max_length(Request::PROMPT_CHARS);
@@ -74,7 +74,9 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
         let strength = Slider::between(0.0, 1.0).step(0.05).value(0.6).label("Strength");
         let strength = ui.add(strength.info("How much of it may change."));
         let mask = Image::new().label("Mask").paint_over(start);
-        let mask = ui.add(mask.info("Only what is painted may change. As a file: what is white in it."));
+        let mask = ui.add(
+            mask.info("What is painted is made anew, the rest stays nearly as it is. As a file: what is white in it."),
+        );
         (start, again, strength, mask)
     });
     let (width, height, quality, chosen) = ui.accordion("Settings of scene, flame and reaction", |ui| {
@@ -113,7 +115,7 @@ async fn usual(model: String, steps: f64, guidance: f64) -> (f64, f64) {
 /// Where a seed is typed.
 pub fn seed() -> Textbox {
     let typed = Textbox::new().label("Seed").placeholder("random").check(check_seed).max_lines(1);
-    typed.info("Checkpoints use its low 32 bits, as PyTorch's generator does.")
+    typed.info("The same one gives the same picture. Of a large one, networks use the low 32 bits, as PyTorch does.")
 }
 
 fn check_seed(text: &str) -> Result<(), String> {
@@ -179,8 +181,19 @@ async fn paint(
     let first = seed_of(&seed, &ctx)?;
     let sampler = SAMPLERS.iter().find(|(name, _)| *name == sampler).and_then(|(_, kind)| *kind);
     let start = start.map(|picture| Start { picture, strength, mask });
+    let generator = GENERATORS.contains(&model.as_str());
+    if generator && (start.is_some() || !negative.trim().is_empty()) {
+        ctx.info(format!("{model} knows no picture to begin from and no negative prompt: only networks do."));
+    }
     // The distilled network has steps of its own.
-    let (steps, guidance) = if model == KNOWN[1].name { KNOWN[1].usual } else { (steps, guidance) };
+    let asked = (steps, guidance);
+    let (steps, guidance) = if model == KNOWN[1].name { KNOWN[1].usual } else { asked };
+    if (steps, guidance) != asked {
+        ctx.info(format!("{model} takes {steps} steps without guidance, whatever is set: it was trained for these."));
+    }
+    if !generator && !negative.trim().is_empty() && guidance <= 1.0 {
+        ctx.info("The negative prompt does nothing here: it needs a guidance above 1.");
+    }
     let precision = if weights == WEIGHTS[1] { Precision::EightBit } else { Precision::AsStored };
     let (name, size) = (model.clone(), sides(&size));
     let settings =
@@ -188,7 +201,7 @@ async fn paint(
     let (mut pictures, mut steps_seen) = (Vec::new(), Vec::new());
     for number in 0..u64::from(images.max(1)) {
         let seed = first.wrapping_add(number);
-        let picture = if GENERATORS.contains(&model.as_str()) {
+        let picture = if generator {
             let engine = ctx.engine().await?;
             let request = Request { prompt: prompt.clone(), width, height, seed, preset };
             let picture = match model.as_str() {

@@ -102,6 +102,12 @@ impl Parts {
         // The index first: what another kind of pipeline lacks is not what its visitor should hear of.
         let index = match files.size("model_index.json").await? {
             Some(_) => Some(Config::read(files, "model_index.json").await?),
+            None if files.size("unet/config.json").await?.is_none() => {
+                return Err(Error::new(
+                    "There is no model here: neither model_index.json nor unet/config.json. Name the folder in which \
+                     they lie, in the layout of diffusers.",
+                ));
+            }
             None => None,
         };
         index.as_ref().map_or(Ok(()), check)?;

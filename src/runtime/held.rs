@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::conduct::{JobData, Pressing, Slot, State};
-use super::view::Status;
+use super::view::{Phase, Status};
 use crate::ids::{ComponentId, JobId, LaneId};
 use crate::queue::{JobState, JobView};
 use crate::value::Value;
@@ -63,10 +63,20 @@ impl State {
         self.pressing = Pressing::Now;
         let Some(Shown { status, faces }) = ending.own else { return };
         self.shown.insert(job);
+        let mut read = false;
         for (id, face) in faces {
+            let mut status = status.clone();
+            // Why it failed stands, and is read out, at the first output that is seen.
+            if status.phase == Phase::Failed {
+                let seen = self.app.component(id).is_some_and(|spec| spec.visible && spec.kind.is_shown());
+                if read {
+                    status.text = "failed".into();
+                }
+                read |= seen;
+            }
             if let Some(slot) = self.slots.get_mut(id.0 as usize) {
                 slot.active.remove(&job);
-                slot.last = Some(status.clone());
+                slot.last = Some(status);
                 slot.let_see(face);
                 self.changed.insert(id);
             }

@@ -198,7 +198,12 @@ impl State {
     /// What a listener is called on the page: by what the visitor pressed, or by what it follows.
     fn called(&self, spec: &ListenerSpec) -> String {
         if let Some((before, _)) = spec.after {
-            return format!("after {}", self.called_by_id(before));
+            // Of a chain of several, what began it.
+            let mut first = self.app.listener(before);
+            while let Some((before, _)) = first.and_then(|spec| spec.after) {
+                first = self.app.listener(before);
+            }
+            return first.map_or_else(String::new, |first| ["after ", &self.called(first)].concat());
         }
         let source = spec.triggers.first().and_then(|(source, _)| *source);
         source

@@ -370,9 +370,14 @@ test("a server without ranges sends each file once, which is kept in pieces as i
 
 test("what is no model is refused in words, at the report", async () => {
   const m = await models();
+  assert.match(await m.press("What does it take?"), /network fits this machine/);
+  // What was told of another address goes with it.
   await m.address("models/<img src=x onerror=alert(1)>");
+  await m.region.getByText("fits this machine").waitFor({ state: "detached" });
   const told = await m.press("What does it take?", "failed");
-  assert.match(told, /text_encoder\/config\.json/);
+  assert.match(told, /There is no model here: neither model_index\.json nor unet\/config\.json/);
+  await m.address("javascript:alert(1)");
+  assert.match(await m.press("What does it take?", "failed"), /An address begins with https:\/\//);
   await m.address("   ");
   await m.page.pressIn(m.region, "What does it take?");
   await m.region.getByText("Choose a model, type an address, or choose files.").waitFor();

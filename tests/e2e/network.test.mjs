@@ -81,6 +81,12 @@ for (const ranges of [true, false]) {
       assert.equal(weights(), fetched, "nothing is fetched twice");
       await paint("a red velociraptor on grass", "9");
       await page.page.getByText(/never seen these words: velociraptor/).waitFor();
+      // A surprise is rendered as it was painted.
+      await paint("", "10");
+      const asked = (name) => region.getByRole("figure", { name, exact: true }).locator("img, canvas").first().getAttribute("aria-label");
+      const surprise = (await asked("Picture")).replace("Picture: ", "");
+      assert.match(surprise, /^a \w+ \w+ \w+ /);
+      assert.equal(await asked("The same, by the renderer"), `The same, by the renderer: ${surprise}`);
       await page.close();
     } finally {
       await app.stop();

@@ -82,7 +82,7 @@ test("the network is what the Studio paints with, as its settings say, and shows
   // Settings and several images.
   await region.getByText("Settings of the network").click();
   await region.getByLabel("Steps", { exact: true }).fill("2");
-  await region.getByLabel("Guidance", { exact: true }).fill("1");
+  await region.getByLabel("Guidance", { exact: true }).fill("1.5");
   await region.getByLabel("Negative prompt", { exact: true }).fill("snow");
   await region.getByLabel("Weighted and long prompts", { exact: true }).check();
   await region.getByLabel("Prompt", { exact: true }).fill("a (red:1.2) sphere on grass by day, floccinaucinihil");
@@ -91,10 +91,12 @@ test("the network is what the Studio paints with, as its settings say, and shows
   await page.pressIn(region, "Generate");
   await page.ended("studio", "done", 2, 120_000);
   assert.equal(await figure("Images").getByRole("button", { name: /^Open Picture/ }).count(), 2);
-  await page.page.getByRole("status").getByText("has never seen these words: floccinaucinihil.").first().waitFor();
+  const told = (words) => page.page.getByRole("status").getByText(words);
+  await told("has never seen these words: floccinaucinihil.").first().waitFor();
+  assert.equal(await told("has never seen these words: floccinaucinihil.").count(), 1, "once for both pictures");
   const facts = await figure("Result").textContent();
   const chosen = ["Negative promptsnow", "Promptsweighted, in chunks"];
-  for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1", ...chosen]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
+  for (const fact of ["Modelnetwork", "Seed6", "Steps2", "Guidance1.5", ...chosen]) assert.ok(facts.includes(fact), `${fact} in ${facts}`);
   // The same with weights of 8 bit, in which the model is kept anyway.
   const before = await page.picture(figure("Result"));
   await region.getByLabel("Weights", { exact: true }).selectOption("8 bit");
@@ -105,16 +107,27 @@ test("the network is what the Studio paints with, as its settings say, and shows
   const eight = await page.picture(figure("Result"));
   assert.ok((await figure("Result").textContent()).includes("Weights8 bit"));
   for (const n of [0, 1, 2]) assert.ok(Math.abs(eight.middle[n] - before.middle[n]) <= 1, `${eight.middle} for ${before.middle}`);
-  // The distilled one has steps of its own.
+  // The distilled one has steps of its own, and says so to who sets others.
   await region.getByLabel("Weights", { exact: true }).selectOption("as they are");
   await region.getByLabel("Seed", { exact: true }).fill("5");
   await region.getByLabel("Model", { exact: true }).selectOption("network, 4 steps");
+  const steps = region.getByLabel("Steps", { exact: true });
+  await page.page.waitForFunction((steps) => steps.value === "4", await steps.elementHandle());
+  await steps.fill("9");
   await page.pressIn(region, "Generate");
   await page.ended("studio", "done", 4, 120_000);
   const few = await figure("Result").textContent();
   for (const fact of ["Modelnetwork, 4 steps", "Seed5", "Steps4"]) assert.ok(few.includes(fact), `${fact} in ${few}`);
   const made = (await page.picture(figure("Result"))).middle;
   assert.ok(made[0] > 1.5 * made[1] && made[0] > 1.5 * made[2], `the sphere is ${made}`);
+  await told("network, 4 steps takes 4 steps without guidance").waitFor();
+  await told("The negative prompt does nothing here: it needs a guidance above 1.").waitFor();
+  assert.ok(!few.includes("Negative prompt"), few);
+  // What makes pictures without a network has no negative prompt either.
+  await region.getByLabel("Model", { exact: true }).selectOption("flame");
+  await page.pressIn(region, "Generate");
+  await page.ended("studio", "done", 5, 120_000);
+  await told("flame knows no picture to begin from and no negative prompt").waitFor();
   await page.close();
 });
 
@@ -169,7 +182,7 @@ test("what cannot be made is refused at its field, and the queue goes on", async
   };
   for (const size of ["0", "63", "2049", "64.5", "NaN", "abc", "-5", "1e9", "0x80", "0b10000000", "Infinity"]) await refused("Width", size, "from 64 to 2048");
   await refused("Height", "", "Type a number");
-  assert.ok(await s.region.getByText("its low 32 bits, as PyTorch's generator does").isVisible());
+  assert.ok(await s.region.getByText("networks use the low 32 bits, as PyTorch does").isVisible());
   for (const seed of ["18446744073709551616", "-1", "x"]) await refused("Seed", seed, "A seed is a whole number");
   await refused("Prompt", "x".repeat(100_000), "100000 characters");
   for (const prompt of ["", "🦄 🏳️‍🌈", "كرة حمراء", "<script>window.broken = true</script><img src=x onerror='window.broken = true'>"]) {

@@ -88,10 +88,12 @@ pub fn newest(panel: &PanelView) -> String {
 /// use gradus::ui::model::words::heard;
 /// assert_eq!(heard("1 running", "", "Go: cancelled", "Nothing to do"), "Go: cancelled. Nothing to do");
 /// assert_eq!(heard("1 running", "Go: cancelled", "Go: cancelled", "Nothing to do"), "Nothing to do");
+/// assert_eq!(heard("", "", "Go: failed: No room.", "Nothing to do"), "Go: failed: No room. Nothing to do");
 /// ```
 #[must_use]
 pub fn heard(said: &str, told: &str, ended: &str, summary: &str) -> String {
-    let both = [ended, ". ", summary].concat();
+    // An error's message is a sentence already.
+    let both = [ended, if ended.ends_with('.') { " " } else { ". " }, summary].concat();
     if told == ended && said != both { summary.into() } else { both }
 }
 

@@ -7,7 +7,8 @@ use super::Page;
 use super::el::{Child, El, el, nothing, set};
 use crate::blocks::{ComponentSpec, Draw, Kind};
 use crate::ids::ComponentId;
-use crate::runtime::view::{Phase, Status};
+use crate::runtime::view::{ComponentView, Phase, Status};
+use crate::value::Value;
 
 /// A kind's view, and the sheet that is for it alone.
 pub(super) struct View {
@@ -97,13 +98,17 @@ pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child
     let output = spec.interactive == Some(false);
     let picture = matches!(spec.kind, Kind::Image { .. } | Kind::Gallery { .. });
     // Of a text, the text itself says that it is done.
-    let told = move |status: &&Status| match status.phase {
-        Phase::Failed => true,
-        Phase::Done => picture,
-        _ => output || picture,
+    let told = move |view: &ComponentView| {
+        let is_told = |status: &&Status| match status.phase {
+            Phase::Failed => true,
+            // A job that gave no picture has nothing to say where there is none.
+            Phase::Done => picture && !is_empty(&view.value),
+            _ => output || picture,
+        };
+        view.status.as_ref().filter(is_told).map(|status| (status.phase, status.text.clone()))
     };
-    let phase = move || view.with(|view| view.status.as_ref().filter(told).map(|status| status.phase));
-    let words = move || view.with(|view| view.status.as_ref().filter(told).map(|status| status.text.clone()));
+    let phase = move || view.with(told).map(|(phase, _)| phase);
+    let words = move || view.with(told).map(|(_, text)| text);
     let share = move || view.with(|view| view.status.as_ref().and_then(|status| status.progress));
     let line = el("p", "status-text")
         .live_attr("role", move || (phase() == Some(Phase::Failed)).then(|| "alert".to_owned()))
@@ -115,6 +120,14 @@ pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child
         .child(bar(share).live_flag("hidden", move || !matches!(phase(), Some(Phase::Running | Phase::Stopping))))
         .child(line)
         .into()
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Gallery(pictures) => pictures.is_empty(),
+        _ => false,
+    }
 }
 
 fn class(phase: Option<Phase>) -> &'static str {
