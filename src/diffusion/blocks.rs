@@ -53,7 +53,9 @@ pub fn attention_block(g: &mut Graph, source: Node, context: Node, path: &str, h
     let channels = source.channels;
     let head = channels / how.heads.max(1);
     let mut h = g.group_norm(source, None, &at(path, &[".norm"]), (how.groups, GROUP_EPSILON), false);
-    h = g.conv(h, &Conv::linear(&at(path, &[".proj_in"]), channels));
+    let name = at(path, &[".proj_in"]);
+    h = g.conv(h, &Conv::linear(&name, channels));
+    g.name(&name, h);
     for layer in 0..how.depth {
         let block = at(path, &[".transformer_blocks.", digit(layer)]);
         let normed = g.layer_norm(h, &at(&block, &[".norm1"]), LAYER_EPSILON);
@@ -65,6 +67,7 @@ pub fn attention_block(g: &mut Graph, source: Node, context: Node, path: &str, h
         let gated = Conv { activation: Activation::Geglu, ..Conv::linear(&name, channels * 8) };
         let gated = g.conv(normed, &gated);
         h = g.conv(gated, &Conv { add: Some(h), ..Conv::linear(&at(&block, &[".ff.net.2"]), channels) });
+        g.name(&block, h);
     }
     g.conv(h, &Conv { add: Some(source), ..Conv::linear(&at(path, &[".proj_out"]), channels) })
 }

@@ -304,6 +304,7 @@ impl Unet {
         let sample = g.input(pictures, size, self.in_channels - self.given());
         let sinusoids = g.input(self.time_rows(pictures), [1, 1], first);
         let context = g.input_text(pictures, tokens, self.context_channels);
+        g.name("time_proj", sinusoids);
         let time = self.time(&mut g, sinusoids, pictures);
         let padding = self.kernels[0] / 2;
         let conv_in =
@@ -357,9 +358,11 @@ impl Unet {
             g.name(&path, h);
         }
         h = g.group_norm(h, None, "conv_norm_out", self.norm, true);
+        g.name("conv_act", h);
         let padding = self.kernels[1] / 2;
         let conv_out = Conv::linear("conv_out", self.out_channels);
         h = g.conv(h, &Conv { kernel: self.kernels[1], padding, padding_after: padding, ..conv_out });
+        g.name("conv_out", h);
         g.output(h);
         g.finish()
     }
