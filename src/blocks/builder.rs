@@ -3,8 +3,9 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::app::{App, BuildErrors, Event, Layout, Node};
+use super::button::Button;
 use super::component::{ComponentSpec, Draw, Kind, Tabs};
-use super::components::{Button, Checkbox, Component, Dropdown, Folder, Image, Number, Slider, Textbox};
+use super::components::{Checkbox, Component, Dropdown, Folder, Image, Number, Slider, Textbox};
 use super::freeze::{self, Batching, Limit, Listening, Options};
 use super::handler::Handler;
 use super::hidden::Timer;

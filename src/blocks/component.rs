@@ -91,6 +91,8 @@ pub enum Kind {
     Button {
         /// How it looks.
         variant: Variant,
+        /// What the visitor is asked at each press; empty for nothing.
+        confirm: String,
     },
     /// A number typed in.
     Number(Range),

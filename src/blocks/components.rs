@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::builder::Handle;
-use super::component::{Check, ComponentSpec, Kind, LooseFiles, Range, Variant};
+use super::component::{Check, ComponentSpec, Kind, LooseFiles, Range};
 use crate::value::{Picture, Value};
 
 /// Something that can be added to a page.
@@ -414,52 +414,6 @@ impl Dropdown {
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.0.label = label.into();
         self
-    }
-}
-
-/// Something to press; its text is its label.
-///
-/// ```
-/// use gradus::prelude::*;
-/// let generate = Button::new("Generate Image").variant(Variant::Primary);
-/// ```
-#[derive(Clone, Debug)]
-pub struct Button(ComponentSpec);
-
-impl Button {
-    /// A button with this text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        let mut spec = ComponentSpec::new::<Self>(Kind::Button { variant: Variant::default() }, Value::Null);
-        spec.label = text.into();
-        Self(spec)
-    }
-
-    /// How it looks; secondary unless set.
-    #[must_use]
-    pub fn variant(mut self, variant: Variant) -> Self {
-        self.0.kind = Kind::Button { variant };
-        self
-    }
-
-    /// Whether it is drawn.
-    #[must_use]
-    pub fn visible(mut self, visible: bool) -> Self {
-        self.0.visible = visible;
-        self
-    }
-
-    /// Whether it can be pressed.
-    #[must_use]
-    pub fn interactive(mut self, interactive: bool) -> Self {
-        self.0.interactive = Some(interactive);
-        self
-    }
-}
-
-impl Component for Button {
-    fn into_spec(self) -> ComponentSpec {
-        self.0
     }
 }
 

@@ -6,6 +6,7 @@
 mod app;
 mod batch;
 mod builder;
+mod button;
 mod component;
 mod components;
 mod context;
@@ -20,10 +21,9 @@ mod wires;
 pub use app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSpec, Node, ShowProgress, TriggerMode};
 pub use batch::{BatchCall, BatchSpec, Batched, Each, ErasedBatch, batch};
 pub use builder::{Blocks, Handle, Listener, Ui};
+pub use button::Button;
 pub use component::{Check, ComponentSpec, Draw, Drawn, Kind, LooseFiles, Range, Tabs, Variant};
-pub use components::{
-    Button, Checkbox, Component, Dropdown, Folder, Gallery, Image, Markdown, Number, Slider, Textbox,
-};
+pub use components::{Checkbox, Component, Dropdown, Folder, Gallery, Image, Markdown, Number, Slider, Textbox};
 pub use context::{Context, Job, fit};
 pub use handler::{Call, ErasedHandler, Handler, Outcome, Returns, Runs, Yields};
 pub use hidden::{BrowserState, State, Timer};

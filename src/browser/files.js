@@ -6,6 +6,12 @@
 // Range requests sends the whole file, which is kept in pieces all the same. Where the folder's model_index.json has
 // `_sha256` (as `cargo xtask dist` writes it: for each file the sums of its pieces), every piece is checked.
 const PIECE = 4 << 20;
+// What is fetched of a file at first to see what is in it: a safetensors header and its length stand at its beginning.
+const HEAD = 256 << 10;
+const LENGTH = 8;
+// As many files of weights as a checkpoint has, and some more.
+const heads = new Map();
+const HEADS = 8;
 const INDEX = "model_index.json";
 // Where folders stand that the visitor chose from the disk: an address that no network has (RFC 2606).
 export const CHOSEN = "https://chosen.invalid/";
@@ -35,12 +41,27 @@ export async function read(folder, path, start, end) {
   if (!bytes) {
     const sum = path === INDEX ? undefined : (await sumsOf(folder))[path];
     const before = await kept(key);
+    const looks = !sum && !before && (start === 0 || start === LENGTH) && end <= HEAD && of.size > 2 * HEAD;
+    if (looks) return (await head(address, of, key)).subarray(start, end);
     const good = before && (await fits(before, sum?.[number]));
     bytes = good ? before : await fetchPiece(address, of, number, sum);
   }
   remember(key, bytes);
   const from = number * PIECE;
   return bytes.subarray(start - from, end - from);
+}
+
+// The beginning of a file of which nothing else is wanted yet: who only looks should not wait for the whole piece. It is not kept,
+// and not taken where the piece could be checked.
+async function head(address, of, key) {
+  const before = heads.get(key);
+  if (before) return before;
+  const response = await reached(address, { headers: { range: `bytes=0-${HEAD - 1}` } });
+  const bytes = response.status === 206 ? await body(response) : await wholeFile(address, of, 0, response);
+  if (bytes.length < HEAD) throw new Error(notAsSaid(address));
+  if (heads.size === HEADS) heads.delete(heads.keys().next().value);
+  heads.set(key, bytes);
+  return bytes;
 }
 
 function remember(key, bytes) {
@@ -77,6 +98,7 @@ export async function forget(folder) {
   for (const address of versions.keys()) if (address.startsWith(folder)) versions.delete(address);
   sums.delete(folder);
   latest.clear();
+  heads.clear();
 }
 
 /** Removes what was chosen under this name before. */

@@ -10,6 +10,8 @@ use gradus::value::{EngineInfo, EngineKind, decimal};
 use super::checkpoints::{self, KNOWN};
 use super::studio;
 
+const DELETE: &str = "Delete what is kept of this model on this machine?";
+
 pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
     ui.add(Markdown::new(
         "A model is a checkpoint in the layout of Hugging Face's diffusers. Look at what it takes **before** you fetch it; \
@@ -41,7 +43,7 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
             ui.add(Button::new("What does it take?").variant(Variant::Primary)),
             ui.add(Button::new("Download")),
             ui.add(Button::new("Pause")),
-            ui.add(Button::new("Delete").variant(Variant::Stop)),
+            ui.add(Button::new("Delete").variant(Variant::Stop).confirm(DELETE)),
         )
     });
     let told = ui.add(Markdown::new(""));

@@ -98,6 +98,13 @@ test("a model is looked at before it is fetched, fetched with a pause, painted w
   await m.page.page.waitForFunction(() => [...document.querySelectorAll("option")].some(({ value }) => value === "flow"));
   await m.page.tab("Models").click();
   await m.address("checkpoints/flow");
+  const jobs = async () => (await m.page.snapshot()).jobs.length;
+  const quiet = await jobs();
+  let question;
+  m.page.page.once("dialog", (dialog) => { question = dialog.message(); return dialog.dismiss(); });
+  await m.page.pressIn(m.region, "Delete");
+  assert.deepEqual([question, await jobs()], ["Delete what is kept of this model on this machine?", quiet], "a no is no press");
+  m.page.page.once("dialog", (dialog) => dialog.accept());
   assert.match(await m.press("Delete"), /Nothing of flow is kept/);
   assert.ok(!(await m.offered()).includes("flow"));
   assert.match(await m.press("What does it take?"), /flow fits/);
@@ -169,6 +176,7 @@ test("a report names the GPU, whether it computes with halves, its largest buffe
   const usage = await counted();
   assert.ok(after >= kept && after > before, `${before}, then ${after} with ${kept} of files`);
   assert.ok(Math.abs(after - usage) < 0.1 * usage, `${after} of ${usage}`);
+  m.page.page.once("dialog", (dialog) => dialog.accept());
   await m.press("Delete");
   const [deleted] = keeps(await m.press("What does it take?"));
   assert.ok(deleted < after, `${deleted} after ${after}`);
@@ -365,6 +373,24 @@ test("a server without ranges sends each file once, which is kept in pieces as i
   assert.equal(weights.length, 2, "HEAD and GET");
   await simple.close();
   assert.equal((await paint(m.page, "scenes")).picture.width, 256);
+  await m.page.close();
+});
+
+test("who looks at a model of another host fetches the heads of its files, and who downloads it all of each once", async () => {
+  const hub = await serve(`${ROOT}models/scenes`, { hub: true, subPath: "/plain/" });
+  const m = await models();
+  await m.address(hub.url);
+  const asked = () => hub.ranges.filter((range) => range.includes(".safetensors from "));
+  assert.match(await m.press("What does it take?"), /plain fits this machine.*Files: 2\d(\.\d)? MB, of which \d+(\.\d)? kB are kept/s);
+  const weights = ["text_encoder/model", "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model"].map((name) => `${name}.safetensors`);
+  assert.deepEqual(asked().sort(), weights.map((name) => `${name} from 0`), "one range of each");
+  assert.match(await m.press("Download"), /Files: ([\d.]+ MB), of which \1 are kept/);
+  const pieces = weights.flatMap((name) => {
+    const count = Math.ceil(statSync(join(ROOT, "models/scenes", name)).size / (4 << 20));
+    return Array.from({ length: count }, (_, piece) => `${name} from ${piece * (4 << 20)}`);
+  });
+  assert.deepEqual(asked().slice(weights.length).sort(), pieces.sort());
+  await hub.close();
   await m.page.close();
 });
 

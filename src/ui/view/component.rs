@@ -97,18 +97,8 @@ pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child
     let view = page.component(id);
     let output = spec.interactive == Some(false);
     let picture = matches!(spec.kind, Kind::Image { .. } | Kind::Gallery { .. });
-    // Of a text, the text itself says that it is done.
-    let told = move |view: &ComponentView| {
-        let is_told = |status: &&Status| match status.phase {
-            Phase::Failed => true,
-            // A job that gave no picture has nothing to say where there is none.
-            Phase::Done => picture && !is_empty(&view.value),
-            _ => output || picture,
-        };
-        view.status.as_ref().filter(is_told).map(|status| (status.phase, status.text.clone()))
-    };
-    let phase = move || view.with(told).map(|(phase, _)| phase);
-    let words = move || view.with(told).map(|(_, text)| text);
+    let phase = move || view.with(|view| told(view, output, picture).map(|status| status.phase));
+    let words = move || view.with(|view| told(view, output, picture).map(|status| status.text.clone()));
     let share = move || view.with(|view| view.status.as_ref().and_then(|status| status.progress));
     let line = el("p", "status-text")
         .live_attr("role", move || (phase() == Some(Phase::Failed)).then(|| "alert".to_owned()))
@@ -122,12 +112,19 @@ pub(super) fn status(page: Page, id: ComponentId, spec: &ComponentSpec) -> Child
         .into()
 }
 
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Gallery(pictures) => pictures.is_empty(),
-        _ => false,
-    }
+/// What an output has to say of its jobs.
+fn told(view: &ComponentView, output: bool, picture: bool) -> Option<&Status> {
+    let status = view.status.as_ref()?;
+    let told = match (status.phase, &view.value) {
+        (Phase::Failed, _) => true,
+        // A job that gave no picture has nothing to say where there is none.
+        (Phase::Done, Value::Null) => false,
+        (Phase::Done, Value::Gallery(pictures)) => !pictures.is_empty(),
+        // Of a text, the text itself says that it is done.
+        (Phase::Done, _) => picture,
+        _ => output || picture,
+    };
+    told.then_some(status)
 }
 
 fn class(phase: Option<Phase>) -> &'static str {

@@ -13,7 +13,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::{Page, panel};
 use crate::ids::ComponentId;
 use crate::runtime::Runtime;
-use crate::runtime::view::{ComponentView, Phase, Toast};
+use crate::runtime::view::{ComponentView, Phase};
 use crate::ui::model::pace::Pace;
 use crate::value::NoteLevel;
 
@@ -181,11 +181,14 @@ impl Refresh {
             let first = self.toasts_shown.get();
             self.toasts_shown.set(first + changes.toasts.len() as u64);
             self.page.toasts.update(|shown| {
-                // A batch of eight pictures says the same of each.
-                let stands = |toast: &Toast| shown.iter().any(|(_, other)| other == toast);
-                let news = |(_, toast): &(u64, Toast)| toast.level != NoteLevel::Info || !stands(toast);
-                let new: Vec<(u64, Toast)> = (first..).zip(changes.toasts).filter(news).collect();
-                shown.extend(new);
+                for (number, toast) in (first..).zip(changes.toasts) {
+                    // A batch of eight pictures says the same of each.
+                    let again =
+                        toast.level == NoteLevel::Info && shown.iter().any(|(_, other)| other.text == toast.text);
+                    if !again {
+                        shown.push((number, toast));
+                    }
+                }
                 shown.retain(|(_, toast)| !changes.past.contains(&toast.text));
                 let most = 4;
                 shown.drain(..shown.len().saturating_sub(most));
