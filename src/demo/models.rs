@@ -48,10 +48,10 @@ pub fn tab<'u>(ui: &'u Ui, offered: Handle<'u, Dropdown>) {
     });
     let told = ui.add(Markdown::new(""));
     // One at a time: they read and write the same files.
-    let known = model.change(async |name: String| known(&name), model, (about, address, told)).queue(false);
+    let known = model.change(|name: String| known(&name), model, (about, address, told)).queue(false);
     known.success(report, address, told).concurrency_id("files");
     // What is told must be of the address that stands there.
-    address.input(async || String::new(), (), told).queue(false).show_progress(ShowProgress::Hidden);
+    address.input(String::new, (), told).queue(false).show_progress(ShowProgress::Hidden);
     for chosen in [folder, files] {
         chosen.change(take_in, chosen, (told, offered, address)).concurrency_id("files");
     }

@@ -42,7 +42,8 @@ pub fn tab(ui: &Ui) {
     let guidance = ui.add(Slider::between(1.0, 8.0).step(0.5).value(3.0).label("Guidance"));
     let seed = ui.add(super::studio::seed());
     let generate = ui.add(Button::new("Generate").variant(Variant::Primary));
-    let picture = ui.add(Image::new().label("Picture"));
+    // It is read too, and yet for looking at.
+    let picture = ui.add(Image::new().label("Picture").interactive(false));
     let rendered = ui.add(Image::new().label("The same, by the renderer"));
     let steps_seen = ui.add(Gallery::new().label("How it arose").columns(6));
     let inputs = (prompt, steps, guidance, seed);

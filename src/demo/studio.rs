@@ -99,12 +99,19 @@ pub fn tab(ui: &Ui) -> Handle<'_, Dropdown> {
         let painting = chosen.api_name("example").queue(false).success(paint, inputs, (result, all, strip));
         painting.concurrency_id("studio");
     }
-    let last = |picture: Option<Picture>| picture.ok_or_else(|| Error::new("There is no result yet: generate one."));
-    again.click(last, result, start).api_name("again").queue(false);
+    again.click(last, (result, start), start).api_name("again").queue(false);
     model.change(usual, (model, steps, guidance), (steps, guidance)).queue(false).show_progress(ShowProgress::Hidden);
     ui.load(suit, (width, height, quality), (width, height, quality, chosen));
     ui.load(async |ctx: Context| choices(&ctx), (), model).api_name("models").queue(false);
     model
+}
+
+/// The result, to begin from; where there is none, what was there before.
+fn last(result: Option<Picture>, before: Option<Picture>, ctx: Context) -> Option<Picture> {
+    if result.is_none() {
+        ctx.info("There is no result yet: generate one.");
+    }
+    result.or(before)
 }
 
 /// The steps and the guidance that a model was made for; as they are where that is not known.

@@ -68,6 +68,7 @@ for (const ranges of [true, false]) {
       const { page, region, paint } = await network(app);
       const picture = await paint(PROMPT, "7");
       assert.deepEqual([picture.width, picture.height], [256, 256]);
+      assert.equal(await region.locator("input[type=file]").count(), 0, "its pictures are for looking at");
       const [r, g, b] = picture.middle;
       assert.ok(r > 1.5 * g && r > 1.5 * b, `the sphere is ${picture.middle}`);
       assert.ok(picture.bottom[1] > picture.bottom[2], `the grass is ${picture.bottom}`);
