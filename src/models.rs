@@ -4,10 +4,12 @@
 //! is what keeps it loaded from one job to the next.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{Either, LocalBoxFuture, select};
 
 use crate::blocks::Context;
 use crate::diffusion::loose::sorted;
@@ -25,6 +27,9 @@ const ROOMY: u64 = 16_000_000_000;
 
 /// How the addresses begin of what a visitor chose from the disk (`files.js`); no other files lie loose.
 const CHOSEN: &str = "https://chosen.invalid/";
+
+/// How often a download that waits for its server looks whether it is cancelled.
+const CANCEL_EVERY: Duration = Duration::from_millis(100);
 
 /// What is fetched at once of a download.
 const PIECE: u64 = 4 << 20;
@@ -205,7 +210,7 @@ impl Model {
             let mut at = 0;
             while at < *bytes {
                 let piece = PIECE.min(bytes - at);
-                files.keep(path, at..at + piece).await?;
+                or_cancelled(ctx, files.keep(path, at..at + piece)).await?;
                 (at, done) = (at + piece, done + piece);
                 let words = [&decimal(done as f64 / 1e6, 1), " of ", &decimal(all as f64 / 1e6, 1), " MB"].concat();
                 ctx.progress(Progress::fraction_of(done as f32 / all.max(1) as f32).describe(words));
@@ -328,6 +333,19 @@ impl Observer for Quiet<'_> {
 
     fn note(&self, level: NoteLevel, text: String) {
         Observer::note(self.0, level, text);
+    }
+}
+
+/// What a file gives, unless the job is cancelled meanwhile: on a slow line a piece takes longer than a worker is given to stop.
+async fn or_cancelled<T>(ctx: &Context, wait: impl Future<Output = T>) -> T {
+    async fn cancelled(ctx: &Context) -> Infallible {
+        loop {
+            ctx.pause(CANCEL_EVERY).await;
+        }
+    }
+    match select(pin!(wait), pin!(cancelled(ctx))).await {
+        Either::Left((given, _)) => given,
+        Either::Right((never, _)) => match never {},
     }
 }
 

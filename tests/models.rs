@@ -85,6 +85,11 @@ impl Files for Held {
         self.0.read(path, range)
     }
 
+    /// From a server that never answers.
+    fn keep<'a>(&'a self, _: &'a str, _: Range<u64>) -> LocalBoxFuture<'a, Result<(), Error>> {
+        std::future::pending().boxed_local()
+    }
+
     fn kept(&self) -> LocalBoxFuture<'_, Result<Kept, Error>> {
         std::future::ready(Ok(self.1)).boxed_local()
     }
@@ -110,6 +115,10 @@ async fn load(_: String, ctx: Context) -> Result<String, Error> {
     Model::at("flow").load(&ctx).await.map(|_| String::new())
 }
 
+async fn download(_: String, ctx: Context) -> Result<String, Error> {
+    Model::at("flow").download(&ctx).await.map(|()| String::new())
+}
+
 async fn forget(_: String, ctx: Context) -> Result<String, Error> {
     ctx.remember("products on Paper, packed-f16", "32");
     Ok(String::new())
@@ -118,6 +127,7 @@ async fn forget(_: String, ctx: Context) -> Result<String, Error> {
 fn page(ui: &Ui) {
     let text = ui.add(Textbox::new().label("Text"));
     ui.add(Button::new("Load")).click(load, text, text);
+    ui.add(Button::new("Download")).click(download, text, text);
     ui.add(Button::new("Another build")).click(forget, text, text);
 }
 
@@ -188,6 +198,18 @@ fn who_loads_a_large_model_asks_the_browser_to_keep_it() {
         let (_, world) = visited(&store, &gpu(), kept, &["Load"]);
         assert_eq!((store.persists(), world.toasts().len()), (asks, 0), "{bytes} bytes");
     }
+}
+
+/// A worker that does not stop within five seconds is ended, and with it other listeners' jobs.
+#[test]
+fn a_download_whose_server_does_not_answer_is_cancelled_at_once() {
+    let (_, world) = visited(&Rc::default(), &gpu(), Kept::default(), &[]);
+    world.click("Download");
+    world.pass(1_000);
+    let [job] = world.running()[..] else { panic!("{:?}", world.states()) };
+    world.runtime.cancel(job);
+    world.pass(200);
+    assert_eq!(world.states(), [("cancelled", 1)]);
 }
 
 #[test]

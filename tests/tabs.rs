@@ -9,10 +9,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use browser::Browser;
-use gradus::blocks::App;
 use gradus::ids::ComponentId;
 use gradus::ports::Found;
-use gradus::prelude::*;
 use gradus::runtime::view::{End, Phase, Told};
 
 /// What was accepted is there after the page died, in order, and runs; what was done is shown.
@@ -366,58 +364,27 @@ fn a_hung_leader_that_lost_the_log_may_write_no_more() {
     assert_eq!(browser.states(other), [("done", 2)], "fenced, it follows, and asks again");
 }
 
-/// A later build of the same app: a component more before the others, the listeners in another order, "two" gone.
-fn later_build() -> Rc<App> {
-    let blocks = Blocks::named("test", |ui| {
-        ui.add(Markdown::new("News"));
-        let text = ui.add(Textbox::new().label("Text"));
-        let out = ui.add(Textbox::new().label("Out"));
-        ui.add(Button::new("New")).click(|text: String| text, text, out).api_name("new");
-        ui.add(Button::new("Go")).click(browser::slow, text, out).concurrency_id("slow").api_name("slow");
-    });
-    Rc::new(blocks.build().unwrap())
-}
-
+/// The leader dies when a submit is written and before it has told: who submitted it leads now.
 #[test]
-fn a_new_build_takes_over_and_keeps_what_it_cannot_run() {
-    let browser = Browser::new();
-    let old = browser.open(1);
-    for name in ["slow", "slow", "two"] {
-        browser.submit(old, name, name);
-    }
-    browser.kill(old);
-    let new = browser.open_build(1, later_build);
-    browser.pass(1_000);
-    assert_eq!(browser.states(new), [("done", 2)]);
-    assert_eq!(browser.text(new, "Out"), "slow!");
-    let toasts = browser.toasts(new);
-    assert!(toasts.iter().any(|text| text.contains("1 stored jobs") && text.contains("two")), "{toasts:?}");
-    browser.kill(new);
-    let again = browser.open(1);
-    browser.pass(1_000);
-    assert_eq!(browser.states(again), [("done", 3)], "kept for the build that can");
-    assert_eq!(browser.text(again, "Out"), "two!");
-}
-
-#[test]
-fn a_newer_build_asks_an_older_leader_to_step_down() {
-    let browser = Browser::new();
-    let old = browser.open(1);
-    browser.click(old, "Go");
-    browser.pass(50);
-    let new = browser.open_build(2, later_build);
-    browser.pass(1_000);
-    assert_eq!(browser.parts(), [(old, false), (new, true)]);
-    assert_eq!(browser.states(new), [("done", 1)]);
-    assert!(browser.toasts(old).iter().any(|text| text.contains("Reload this one")));
-    // What it is asked for now is refused and does not hang.
-    browser.submit(old, "slow", "x");
-    assert!(browser.accepted(old).is_empty());
-    let told = browser.tab(old).told.borrow().clone();
-    assert!(
-        matches!(told[..], [(None, Told::Refused(why))] if why.to_string().contains("Reload this one")),
-        "{told:?}"
-    );
+fn a_submit_that_a_new_leader_finds_is_told_to_be_taken() {
+    let submitted = || {
+        let browser = Browser::new();
+        let (leader, other) = (browser.open(1), browser.open(2));
+        browser.hold_writes();
+        browser.submit(other, "slow", "x");
+        browser.pass(20);
+        (browser, leader, other)
+    };
+    let (twin, ..) = submitted();
+    twin.write_one();
+    let (browser, leader, other) = submitted();
+    browser.kill_only(leader);
+    browser.origin.set_found(twin.origin.found());
+    browser.let_writes();
+    browser.pass(500);
+    let told = browser.tab(other).told.borrow().clone();
+    assert!(matches!(told[..], [(_, Told::Accepted(_)), .., (_, Told::Ended(End::Done, _))]), "{told:?}");
+    assert_eq!(browser.accepted(other).len(), 1, "once: {told:?}");
 }
 
 /// A day of a job a minute: nothing grows, in memory or in the log, in the tab that leads and in the one that follows.
@@ -440,46 +407,4 @@ fn a_day_leaves_no_trace_but_the_history() {
     }
     // The history of the tab that follows is full after the first hours.
     assert!(hours[1..].windows(2).all(|pair| pair[0] == pair[1]), "{hours:?}");
-}
-
-/// The records of a log, each with its length before it.
-fn unpacked(mut bytes: &[u8]) -> Found {
-    let mut found = Found::default();
-    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
-        let (record, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
-        found.records.push(record.to_vec());
-        bytes = rest;
-    }
-    found
-}
-
-/// A log of each version of the format, as the page of that time wrote it: what waited runs, what was done is there.
-#[test]
-fn logs_of_earlier_versions_are_taken_up() {
-    let browser = Browser::new();
-    browser.origin.set_found(unpacked(include_bytes!("fixtures/log_v1.bin")));
-    let tab = browser.open_build(1, later_build);
-    browser.pass(20);
-    assert_eq!(browser.text(tab, "Out"), "first!");
-    browser.pass(1_000);
-    assert_eq!(browser.states(tab), [("done", 2)]);
-    assert_eq!(browser.text(tab, "Out"), "second!");
-    assert!(browser.toasts(tab).is_empty());
-}
-
-/// Writes the log of `logs_of_earlier_versions_are_taken_up`, for a new version; prints it where there is one already.
-#[test]
-fn the_log_of_this_version() {
-    let browser = Browser::new();
-    let tab = browser.open_build(1, later_build);
-    browser.submit(tab, "slow", "first");
-    browser.pass(150);
-    browser.submit(tab, "slow", "second");
-    let records = browser.origin.found().records;
-    let length = |record: &[u8]| (record.len() as u32).to_le_bytes();
-    let packed: Vec<u8> = records.iter().flat_map(|record| [&length(record)[..], record].concat()).collect();
-    if let Some(path) = std::env::var_os("GRADUS_WRITE_LOG") {
-        std::fs::write(path, &packed).unwrap();
-    }
-    assert_eq!(packed, include_bytes!("fixtures/log_v1.bin"), "another format: a new version, and a log of it");
 }

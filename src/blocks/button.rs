@@ -1,6 +1,6 @@
 //! The component that is pressed.
 
-use super::component::{ComponentSpec, Kind, Variant};
+use super::component::{Asking, ComponentSpec, Kind, Variant};
 use super::components::Component;
 use crate::value::Value;
 
@@ -17,10 +17,7 @@ impl Button {
     /// A button with this text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        let mut spec = ComponentSpec::new::<Self>(
-            Kind::Button { variant: Variant::default(), confirm: String::new() },
-            Value::Null,
-        );
+        let mut spec = ComponentSpec::new::<Self>(Kind::Button { variant: Variant::default() }, Value::Null);
         spec.label = text.into();
         Self(spec)
     }
@@ -28,9 +25,7 @@ impl Button {
     /// How it looks; secondary unless set.
     #[must_use]
     pub fn variant(mut self, variant: Variant) -> Self {
-        if let Kind::Button { variant: ours, .. } = &mut self.0.kind {
-            *ours = variant;
-        }
+        self.0.kind = Kind::Button { variant };
         self
     }
 
@@ -42,9 +37,8 @@ impl Button {
     /// ```
     #[must_use]
     pub fn confirm(mut self, question: impl Into<String>) -> Self {
-        if let Kind::Button { confirm, .. } = &mut self.0.kind {
-            *confirm = question.into();
-        }
+        self.0.confirm = question.into();
+        self.0.draw_as::<Asking>();
         self
     }
 

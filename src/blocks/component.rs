@@ -26,6 +26,10 @@ pub struct Tabs;
 #[derive(Clone, Copy, Debug)]
 pub struct LooseFiles;
 
+/// A [`Button`](super::Button) that asks before it does anything, to [`Drawn`]: pages without one do not carry how.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking;
+
 /// What every component has, whatever its kind; what the page draws it from.
 #[derive(Clone, Debug)]
 pub struct ComponentSpec {
@@ -33,6 +37,8 @@ pub struct ComponentSpec {
     pub label: String,
     /// A sentence of help under the label; may be empty.
     pub info: String,
+    /// What the visitor is asked at each press; empty for nothing.
+    pub confirm: String,
     /// Whether it is drawn.
     pub visible: bool,
     /// Whether the visitor can change it; `None` until the app is built, then decided by how it is wired.
@@ -91,8 +97,6 @@ pub enum Kind {
     Button {
         /// How it looks.
         variant: Variant,
-        /// What the visitor is asked at each press; empty for nothing.
-        confirm: String,
     },
     /// A number typed in.
     Number(Range),
@@ -210,6 +214,7 @@ impl ComponentSpec {
         Self {
             label: String::new(),
             info: String::new(),
+            confirm: String::new(),
             visible: true,
             interactive: None,
             value,

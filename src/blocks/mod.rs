@@ -22,7 +22,7 @@ pub use app::{App, BuildErrors, Event, LaneSpec, Layout, ListenerKey, ListenerSp
 pub use batch::{BatchCall, BatchSpec, Batched, Each, ErasedBatch, batch};
 pub use builder::{Blocks, Handle, Listener, Ui};
 pub use button::Button;
-pub use component::{Check, ComponentSpec, Draw, Drawn, Kind, LooseFiles, Range, Tabs, Variant};
+pub use component::{Asking, Check, ComponentSpec, Draw, Drawn, Kind, LooseFiles, Range, Tabs, Variant};
 pub use components::{Checkbox, Component, Dropdown, Folder, Gallery, Image, Markdown, Number, Slider, Textbox};
 pub use context::{Context, Job, fit};
 pub use handler::{Call, ErasedHandler, Handler, Outcome, Returns, Runs, Yields};

@@ -115,13 +115,20 @@ export async function keepChosen(address, file) {
   const of = { size: file.size, tag: String(file.lastModified) };
   for (let number = 0; number * PIECE < file.size; number++) {
     const piece = file.slice(number * PIECE, (number + 1) * PIECE);
-    try {
-      await store.put(keyOf(address, of, number), new Response(piece));
-    } catch {
-      throw new Error("There is not enough room to keep these files. Delete another model, or free some of the disk.");
-    }
+    await put(store, keyOf(address, of, number), piece, file);
   }
-  await store.put(`${address}?gradus-version`, new Response(JSON.stringify(of)));
+  await put(store, `${address}?gradus-version`, JSON.stringify(of), file);
+}
+
+async function put(store, key, content, file) {
+  try {
+    await store.put(key, new Response(content));
+  } catch (error) {
+    if (error.name === "NotReadableError" || error.name === "NotFoundError") {
+      throw new Error(`${file.name} cannot be read any more. Choose the files again.`);
+    }
+    throw new Error("There is not enough room to keep these files. Delete another model, or free some of the disk.");
+  }
 }
 
 // What the pieces of a folder's files must come to, where that is known.
@@ -318,8 +325,14 @@ class Pieces {
     for await (const [name, handle] of this.folder.entries()) {
       // A browser's own file beside one that is being written has an ending.
       if (name.includes(".")) continue;
-      const file = await handle.getFile();
-      const head = new Uint8Array(await file.slice(0, 4096).arrayBuffer());
+      let head;
+      try {
+        const file = await handle.getFile();
+        head = new Uint8Array(await file.slice(0, 4096).arrayBuffer());
+      } catch {
+        // Another worker or tab has just removed it.
+        continue;
+      }
       const end = endOfKey(head);
       if (end > 4 && end <= head.length) keys.push({ url: new TextDecoder().decode(head.subarray(4, end)) });
     }

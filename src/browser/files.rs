@@ -21,7 +21,8 @@ extern "C" {
     fn reach(start: f64) -> f64;
     #[wasm_bindgen(catch)]
     async fn holds(folder: &str, path: &str, at: f64) -> Result<JsValue, JsValue>;
-    async fn stored(folder: &str) -> JsValue;
+    #[wasm_bindgen(catch)]
+    async fn stored(folder: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(catch)]
     async fn forget(folder: &str) -> Result<JsValue, JsValue>;
 }
@@ -86,7 +87,7 @@ impl Files for FetchedFiles {
 
     fn kept(&self) -> LocalBoxFuture<'_, Result<Kept, Error>> {
         async {
-            let told = js_sys::Array::from(&stored(&self.base).await);
+            let told = js_sys::Array::from(&stored(&self.base).await.map_err(worded)?);
             let number = |place| told.get(place).as_f64().map(|bytes| bytes as u64);
             let [bytes, used] = [0, 1].map(|place| number(place).unwrap_or(0));
             Ok(Kept { bytes, used, room: number(2) })

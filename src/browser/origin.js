@@ -10,7 +10,9 @@ let base;
 let epoch = 0;
 
 export const hasOrigin = () =>
-  !!(globalThis.indexedDB && globalThis.BroadcastChannel && navigator.locks && globalThis.isSecureContext);
+  !!(globalThis.indexedDB && globalThis.BroadcastChannel && navigator.locks && globalThis.isSecureContext)
+  // A frame that may share nothing has none of them.
+  && globalThis.origin !== "null";
 
 const done = (transaction) => new Promise((resolve, reject) => {
   transaction.oncomplete = resolve;
@@ -57,7 +59,7 @@ export async function openLog(name) {
   return found.map((request) => request.result);
 }
 
-/** Writes one put whole or not at all; gives false when another has opened the log since. */
+/** Writes one put (without a record only empties the log) whole or not at all; gives false when another has opened the log since. */
 export async function putLog(whole, record, keys, values, dropped) {
   if (!base) throw new Error("the database was closed");
   const transaction = base.transaction(STORES, "readwrite", { durability: "relaxed" });
@@ -72,15 +74,18 @@ export async function putLog(whole, record, keys, values, dropped) {
   };
   // Asked for at once, since each answer costs a way to the browser's process and back; an abort undoes them.
   if (whole) { log.clear(); apart.clear(); }
-  log.add(record);
+  if (record) log.add(record);
   keys.forEach((key, place) => apart.put(values[place], key));
   dropped.forEach((key) => apart.delete(key));
   try {
     await over;
   } catch (error) {
-    if (!fenced) throw error;
+    if (fenced) return false;
+    // Nothing more is written, and what is there would come back as it was: jobs that were cancelled since would run.
+    if (record && error.name === "QuotaExceededError") await putLog(true, null, [], [], []).catch(() => {});
+    throw error;
   }
-  return !fenced;
+  return true;
 }
 
 export function closeLog() {
@@ -112,7 +117,10 @@ export function stand(name) {
     const held = new Promise((resolve) => { release = resolve; });
     heard("lead");
     return held;
-  }).catch(() => {});
+  }).catch(() => {
+    // A browser that stores nothing for this site refuses: then each page is for itself.
+    if (!wish.signal.aborted) heard("lead");
+  });
 }
 
 export function resign() {

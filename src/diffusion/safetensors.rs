@@ -405,6 +405,8 @@ fn entry_of(entry: &Json, file: usize, data: u64, room: u64) -> Option<Tensor> {
         count = count.checked_mul(size)?;
         shape.push(usize::try_from(size).ok()?);
     }
+    // In a page the numbers of a tensor are counted in 32 bits.
+    usize::try_from(count).ok()?;
     let [start, end] = entry.get("data_offsets")?.list()? else { return None };
     let (start, end) = (start.whole()?, end.whole()?);
     let fits = start <= end && end <= room && count.checked_mul(dtype.bytes())? == end - start;

@@ -73,6 +73,13 @@ pub(super) struct JobData {
     pub(super) preview: Option<Picture>,
 }
 
+/// Who is told what becomes of a submit.
+pub(super) struct Watched {
+    pub(super) watcher: Watcher,
+    /// It was told that its job was taken.
+    pub(super) accepted: bool,
+}
+
 /// What a listener of this page is at.
 #[derive(Default)]
 pub(super) struct Pending {
@@ -133,6 +140,8 @@ pub(super) struct State {
     /// Messages that workers are late, until one is up; then they are no longer true.
     pub(super) late: Vec<String>,
     pub(super) past: Vec<String>,
+    /// The visitor was told that no tab answers.
+    pub(super) unanswered: bool,
     listener: Option<Rc<dyn Fn()>>,
     announced: bool,
     pub(super) pressing: Pressing,
@@ -150,7 +159,7 @@ pub(super) struct State {
     /// What else waits for a part.
     pub(super) early: Vec<Command>,
     pub(super) next_token: u64,
-    pub(super) watchers: SortedMap<u64, Watcher>,
+    pub(super) watchers: SortedMap<u64, Watched>,
     pub(super) observers: Vec<Rc<dyn Fn(&'static str, JobId)>>,
     /// What observers are to be told once nothing is borrowed.
     pub(super) seen: Vec<(&'static str, JobId)>,
@@ -305,6 +314,7 @@ impl State {
             toasts: app.warnings().iter().map(warning).collect(),
             late: Vec::new(),
             past: Vec::new(),
+            unanswered: false,
             ports,
             options,
             app,

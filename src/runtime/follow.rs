@@ -257,9 +257,16 @@ impl State {
     }
 
     pub(super) fn tell(&mut self, token: u64, told: Told) {
-        let last = matches!(told, Told::Ended(..) | Told::Refused(_));
-        let watcher = if last { self.watchers.remove(&token) } else { self.watchers.get(&token).cloned() };
-        self.told.extend(watcher.map(|watcher| (watcher, told)));
+        let Some(watched) = self.watchers.get_mut(&token) else { return };
+        // Whoever takes the lead tells it again of each.
+        if matches!(told, Told::Accepted(_)) && std::mem::replace(&mut watched.accepted, true) {
+            return;
+        }
+        let watcher = watched.watcher.clone();
+        if matches!(told, Told::Ended(..) | Told::Refused(_)) {
+            self.watchers.remove(&token);
+        }
+        self.told.push((watcher, told));
     }
 
     pub(super) fn keep_latest(&mut self, job: JobId, outputs: Vec<Option<Value>>) {

@@ -195,20 +195,15 @@ impl State {
         self.app.listener(listener).map_or_else(String::new, |spec| self.called(spec))
     }
 
-    /// What a listener is called on the page: by what the visitor pressed, or by what it follows.
+    /// What a listener is called on the page: by what the visitor pressed, or by that of what it follows.
     fn called(&self, spec: &ListenerSpec) -> String {
-        if let Some((before, _)) = spec.after {
-            // Of a chain of several, what began it.
-            let mut first = self.app.listener(before);
-            while let Some((before, _)) = first.and_then(|spec| spec.after) {
-                first = self.app.listener(before);
-            }
-            return first.map_or_else(String::new, |first| ["after ", &self.called(first)].concat());
+        let mut first = spec;
+        while let Some(before) = first.after.and_then(|(before, _)| self.app.listener(before)) {
+            first = before;
         }
-        let source = spec.triggers.first().and_then(|(source, _)| *source);
-        source
-            .and_then(|source| self.app.component(source))
-            .map_or_else(|| "Page opened".into(), |spec| spec.label.clone())
+        let source = first.triggers.first().and_then(|(source, _)| *source);
+        let label = source.and_then(|source| self.app.component(source)).map_or("Page opened", |spec| &spec.label);
+        [if spec.after.is_some() { "after " } else { "" }, label].concat()
     }
 
     /// Whether who looks at the panel is told of its end: what went well is no news where the page asked for it by itself,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::book::Todo;
 use super::conduct::{Later, State};
 use super::message::{Audience, Command, Message, News, Said, Submit};
-use super::stored::Record;
+use super::stored::{Record, Whole};
 use super::view::{Toast, Told};
 use super::{STORAGE, TabFault};
 use crate::ids::{Attempt, JobId, SessionId};
@@ -16,6 +16,8 @@ use crate::wire;
 
 /// How long a tab waits for the one that leads before it says that it waits.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+const NO_ANSWER: &str = "Another tab of this page has the queue and does not answer. What you start waits for it.";
 
 /// What a page is among its app's tabs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +131,9 @@ impl State {
 
     /// What the visitor did meanwhile, and what nobody took.
     fn catch_up(&mut self) {
+        if std::mem::take(&mut self.unanswered) {
+            self.past.push(NO_ANSWER.into());
+        }
         let unheard: Vec<Submit> = self.sent.values().cloned().collect();
         for submit in unheard {
             self.command(Command::Submit(Submit { again: true, ..submit }));
@@ -180,6 +185,8 @@ impl State {
     fn retire(&mut self) {
         if self.part != Part::Retired {
             self.rest();
+            // Its jobs go on in the page that leads now, and are nothing to wait for here.
+            self.adopt(Whole::default(), false);
             self.part = Part::Retired;
             self.toast(Toast::new(NoteLevel::Warning, Refused::Retired.to_string()));
             for (token, submit) in std::mem::take(&mut self.sent) {
@@ -189,9 +196,10 @@ impl State {
     }
 
     pub(super) fn still_opening(&mut self) {
-        if self.part == Part::Opening {
-            let text = "Another tab of this page has the queue and does not answer. What you start waits for it.";
-            self.toasts.push(Toast::new(NoteLevel::Info, text.into()));
+        // A tab that opens the log itself waits for the browser.
+        if self.part == Part::Opening && self.opening.is_none() {
+            self.unanswered = true;
+            self.toasts.push(Toast::new(NoteLevel::Info, NO_ANSWER.into()));
         }
     }
 

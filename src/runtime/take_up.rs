@@ -257,6 +257,9 @@ impl State {
                 let live = before.get(&job.job).is_some_and(|data| data.live);
                 self.take_in(job.job, job.listener, job.session, given.token, inputs, live);
             }
+            if own {
+                self.tell(given.token, Told::Accepted(job.job));
+            }
             kept.push(job);
         }
         if leads {
@@ -275,6 +278,7 @@ impl State {
             // It is written where this was read.
             let own = Some(self.take_end(job, listener, &end, &outputs, live));
             self.show(Ending { job, own });
+            self.tell(token, Told::Accepted(job));
             self.tell(token, Told::Ended(end, outputs));
         }
         // Taken by one that could not write them down, and so by nobody.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::conduct::{Later, State};
+use super::conduct::{Later, State, Watched};
 use super::message::{Command, Submit};
 use super::stored::Inputs;
 use super::tabs::Part;
@@ -151,7 +151,7 @@ impl State {
         let token = self.next_token;
         self.next_token = token.wrapping_add(1);
         if let Some(watcher) = watcher {
-            self.watchers.insert(token, watcher);
+            self.watchers.insert(token, Watched { watcher, accepted: false });
         }
         let inputs = Inputs { values, context: self.context_of(listener) };
         let session = self.options.session;

@@ -15,7 +15,7 @@ nowhere!(Folder Gallery Image LooseFiles);
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
     use super::{Draw, Drawn};
-    use crate::blocks::{Button, Checkbox, Dropdown, Markdown, Number, Slider, Tabs, Textbox};
+    use crate::blocks::{Asking, Button, Checkbox, Dropdown, Markdown, Number, Slider, Tabs, Textbox};
 
-    nowhere!(Button Checkbox Dropdown Markdown Number Slider Tabs Textbox);
+    nowhere!(Asking Button Checkbox Dropdown Markdown Number Slider Tabs Textbox);
 }

@@ -195,6 +195,30 @@ test("a folder of the disk is taken in and painted with, without any network", a
   await m.page.close();
 });
 
+test("the same files can be chosen again: a browser says nothing of a choice that is not another one", async () => {
+  const m = await models();
+  // A chooser of the browser's own would stay open.
+  m.page.page.on("filechooser", () => {});
+  const chosen = (input) => input.evaluate((input) => input.files.length);
+  for (const label of ["Or a folder of this machine", "Or files of this machine"]) {
+    const input = m.region.getByLabel(label);
+    const wrong = join(FLOW, label.includes("folder") ? "unet" : "golden.json");
+    await input.setInputFiles(wrong);
+    await m.page.ended("files", "failed", label.includes("folder") ? 1 : 2);
+    assert.ok(await chosen(input) > 0);
+    await input.click();
+    assert.equal(await chosen(input), 0, label);
+  }
+  await m.page.tab("Studio").click();
+  const studio = m.page.region("Studio");
+  await studio.getByText("Begin from a picture").click();
+  const picture = studio.getByLabel("Picture to begin from: choose a file");
+  await picture.setInputFiles(join(ROOT, "docs/page.png"));
+  await picture.click();
+  assert.equal(await chosen(picture), 0);
+  await m.page.close();
+});
+
 test("a folder that is chosen again with other files takes the place of what it was", async (t) => {
   const m = await models();
   const place = mkdtempSync(`${tmpdir()}/chosen-`);

@@ -38,6 +38,11 @@ async function opened(change, argument) {
 
 for (const [name, change] of [
   ["refused, as in a private window", () => { IDBFactory.prototype.open = () => { throw new DOMException("no", "SecurityError"); }; }],
+  ["refused with all that tabs share, as where a site may store nothing", () => {
+    const refuse = () => { throw new DOMException("no", "SecurityError"); };
+    IDBFactory.prototype.open = refuse;
+    LockManager.prototype.request = async () => refuse();
+  }],
   ["blocked", () => { IDBFactory.prototype.open = () => new EventTarget(); }],
 ]) {
   test(`a database that is ${name} is said in one line, and jobs run`, async () => {
@@ -68,6 +73,11 @@ test("a disk that fills up is said in one line, and jobs run", async () => {
   await page.page.getByText(NOT_KEPT).waitFor();
   assert.equal(await page.page.getByText(NOT_KEPT).count(), 1);
   assert.ok(await work(page, 20));
+  // What was written before does not come back without what became of it since.
+  await page.page.reload();
+  await page.page.waitForFunction(() => window.gradus?.snapshot);
+  assert.ok(await work(page, 1));
+  assert.equal((await page.snapshot()).jobs.filter((job) => job.listener === "noop").length, 1);
   await page.close();
 });
 

@@ -7,7 +7,7 @@ use crate::run::ask;
 
 /// The most that wasm and JavaScript may be, gzipped, in bytes: of what opens the page, and with what the workers add.
 const LIMITS: [(&str, u64, u64); 3] =
-    [("demo", 210_000, 522_000), ("hello", 150_000, 150_000), ("queue_guide", 186_500, 320_000)];
+    [("demo", 211_000, 522_000), ("hello", 150_000, 150_000), ("queue_guide", 186_500, 320_000)];
 
 /// Sizes of an app's wasm and JavaScript.
 #[derive(Default)]

@@ -105,6 +105,7 @@ fn slider(page: Page, id: ComponentId, spec: &ComponentSpec) -> El {
             }
         })
         .on("change", move |_| page.fire(id, Event::Release));
-    let shown = el("output", "figure").attr("for", &control_id(id)).live_text(number);
+    // The slider itself tells its number.
+    let shown = el("output", "figure").attr("aria-live", "off").attr("for", &control_id(id)).live_text(number);
     el("div", "slider").child(input).child(shown)
 }

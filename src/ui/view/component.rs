@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 
 use super::Page;
-use super::el::{Child, El, el, nothing, set};
+use super::el::{Child, El, el, nothing, set, target};
 use crate::blocks::{ComponentSpec, Draw, Kind};
 use crate::ids::ComponentId;
 use crate::runtime::view::{ComponentView, Phase, Status};
@@ -42,6 +42,13 @@ pub(super) fn control(tag: &'static str, class: &str, page: Page, id: ComponentI
         .attr("id", &control_id(id))
         .attr("aria-describedby", &described)
         .live_attr("aria-invalid", move || Some(view.with(|view| view.error.is_some()).to_string()))
+}
+
+/// Forgets what was chosen as the visitor sets out to choose: of the same file again the browser would say nothing.
+pub(super) fn choose_anew(event: web_sys::Event) {
+    if let Some(input) = target::<web_sys::HtmlInputElement>(&event) {
+        input.set_value("");
+    }
 }
 
 /// A control with its label above and its help, error and status below.

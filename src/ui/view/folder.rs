@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use super::Page;
-use super::component::{View, bar, control, framed};
+use super::component::{View, bar, choose_anew, control, framed};
 use super::el::{Child, el, target};
 use crate::blocks::{ComponentSpec, Draw, Drawn, Folder, LooseFiles};
 use crate::ids::ComponentId;
@@ -33,6 +33,7 @@ fn chooser(page: Page, id: ComponentId, spec: &ComponentSpec, of: &'static str) 
         .attr("type", "file")
         .attr(of, "")
         .live_flag("disabled", move || fixed || share.get().is_some())
+        .on("click", choose_anew)
         .on("change", move |event| {
             let files = target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files());
             if let Some(files) = files.filter(|files| files.length() > 0) {

@@ -5,7 +5,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::Page;
 use super::canvas::{canvas, download_button};
-use super::component::{View, control, error, info, reach, status};
+use super::component::{View, choose_anew, control, error, info, reach, status};
 use super::el::{Child, El, each, el, nothing, target};
 use super::mask;
 use crate::blocks::{ComponentSpec, Draw, Drawn, Event, Image, Kind};
@@ -103,7 +103,11 @@ impl Choice {
                 return;
             }
             match decoded {
-                Some(picture) => self.set(Value::Picture(picture)),
+                Some(picture) => {
+                    self.set(Value::Picture(picture));
+                    // It may be the one that is there, and then nothing changes that would take the error away.
+                    self.page.component(self.id).update(|view| view.error = None);
+                }
                 None => self.refuse("This file is no picture that can be read here. Choose a PNG or JPEG."),
             }
         });
@@ -125,6 +129,7 @@ fn chooser(choice: Choice, spec: &ComponentSpec) -> El {
         .attr("type", "file")
         .attr("accept", "image/*")
         .attr("aria-label", &format!("{}: choose a file", spec.label))
+        .on("click", choose_anew)
         .on("change", move |event| {
             choice.take(target::<web_sys::HtmlInputElement>(&event).and_then(|input| input.files()));
         })

@@ -15,7 +15,6 @@ use crate::ids::ComponentId;
 use crate::runtime::Runtime;
 use crate::runtime::view::{ComponentView, Phase};
 use crate::ui::model::pace::Pace;
-use crate::value::NoteLevel;
 
 /// A frame; drawings are counted in each.
 const FRAME_MILLIS: f64 = 16.0;
@@ -182,10 +181,8 @@ impl Refresh {
             self.toasts_shown.set(first + changes.toasts.len() as u64);
             self.page.toasts.update(|shown| {
                 for (number, toast) in (first..).zip(changes.toasts) {
-                    // A batch of eight pictures says the same of each.
-                    let again =
-                        toast.level == NoteLevel::Info && shown.iter().any(|(_, other)| other.text == toast.text);
-                    if !again {
+                    // A batch of eight pictures says the same of each, and a timer at each tick.
+                    if !shown.iter().any(|(_, other)| *other == toast) {
                         shown.push((number, toast));
                     }
                 }
