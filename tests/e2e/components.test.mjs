@@ -26,8 +26,8 @@ test("labels, help, placeholders, lines and the buttons' looks are as they are d
   assert.equal((await control(page.region("Example 2"), "Prompt")).help, null, "where none is given there is none");
 
   await page.tab("Studio").click();
-  assert.deepEqual(await control(studio, "Prompt"), { label: true, rows: 3, placeholder: "", help: "Ctrl+Enter generates. An empty prompt gives a surprise." });
-  assert.deepEqual(await control(studio, "Seed"), { label: true, rows: 1, placeholder: "random", help: "Checkpoints use its low 32 bits, as PyTorch's generator does." });
+  assert.deepEqual(await control(studio, "Prompt"), { label: true, rows: 3, placeholder: "", help: "Ctrl+Enter generates. An empty prompt gives a surprise. The network knows one or two spheres, cubes, cylinders and cones in eight colours, on six grounds under four skies." });
+  assert.deepEqual(await control(studio, "Seed"), { label: true, rows: 1, placeholder: "random", help: "The same one gives the same picture. Of a large one, networks use the low 32 bits, as PyTorch does." });
   const primary = await looks(studio, "Generate");
   await page.tab("Models").click();
   const [plain, stop] = [await looks(models, "Download"), await looks(models, "Delete")];

@@ -6,8 +6,9 @@ use crate::dist;
 use crate::run::ask;
 
 /// The most that wasm and JavaScript may be, gzipped, in bytes: of what opens the page, and with what the workers add.
+/// The budget of hello is 150,000: the folder that it is built in changes the order of its functions, and with it 0.2 %.
 const LIMITS: [(&str, u64, u64); 3] =
-    [("demo", 211_000, 522_000), ("hello", 150_000, 150_000), ("queue_guide", 186_500, 320_000)];
+    [("demo", 211_000, 522_000), ("hello", 150_400, 150_400), ("queue_guide", 187_500, 320_000)];
 
 /// Sizes of an app's wasm and JavaScript.
 #[derive(Default)]
